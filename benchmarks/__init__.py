@@ -1,0 +1,1 @@
+"""What the README states, measured: each module runs with one command."""

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.conftest import SAMPLES
+from unfake.detector.calibration import Label
+from unfake.detector.checkpoint import BUNDLED, load_folder
+from unfake.detector.detector import Detector
+from unfake.detector.views import Pixels
+from unfake.intake import from_path
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector.load(load_folder(BUNDLED, origin="bundled"), "cpu", "f32")
+
+
+def test_a_picture_gets_a_probability_and_a_map(detector: Detector) -> None:
+    found = detector.detect(from_path(SAMPLES / "astronaut.jpg").pixels)
+    assert found.verdict.probability is not None
+    assert 0 < found.verdict.probability < 1
+    assert found.verdict.label is detector.checkpoint.config.thresholds.label(found.verdict.probability)
+    assert found.views == 9
+    assert found.heatmap is not None
+    assert (found.heatmap.rows, found.heatmap.columns) == (16, 16)
+
+
+def test_the_verdict_depends_on_the_picture(detector: Detector) -> None:
+    margins = {round(detector.margin(from_path(path).pixels), 3) for path in SAMPLES.glob("*.jpg")}
+    assert len(margins) == len(list(SAMPLES.glob("*.jpg")))
+
+
+def test_the_same_picture_gets_the_same_answer(detector: Detector) -> None:
+    pixels = from_path(SAMPLES / "espresso.jpg").pixels
+    assert detector.detect(pixels) == detector.detect(pixels)
+
+
+@pytest.mark.parametrize("shape", [(63, 500, 3), (500, 63, 3), (1, 1, 3)])
+def test_a_tiny_picture_is_not_applicable_and_says_why(detector: Detector, shape: tuple[int, int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    verdict = detector.detect(noise).verdict
+    assert verdict.label is Label.NOT_APPLICABLE
+    assert verdict.probability is None
+    assert "64 px" in verdict.reason
+    assert f"{shape[1]} × {shape[0]}" in verdict.reason
+
+
+def test_64_px_is_enough(detector: Detector) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert detector.detect(noise).verdict.label is not Label.NOT_APPLICABLE
+
+
+def test_a_flat_picture_is_not_applicable(detector: Detector) -> None:
+    verdict = detector.detect(np.full((300, 300, 3), 200, dtype=np.uint8)).verdict
+    assert verdict.label is Label.NOT_APPLICABLE
+    assert "flat colour" in verdict.reason
+
+
+def test_numbers_that_are_none_become_no_verdict(detector: Detector) -> None:
+    class Broken:
+        name = "broken"
+
+        def run(self, views: Pixels) -> tuple[np.ndarray, np.ndarray]:
+            return np.full((len(views), 2), np.nan, np.float32), np.zeros((len(views), 2, 7, 7), np.float32)
+
+    verdict = Detector(detector.checkpoint, Broken()).detect(from_path(SAMPLES / "espresso.jpg").pixels).verdict
+    assert (verdict.label, verdict.probability) == (Label.NOT_APPLICABLE, None)

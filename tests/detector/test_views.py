@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unfake.detector.views import ViewRule, cut, working_size
+
+CROPS = ViewRule("crops", size=224, long_side=1280, max_views=12)
+
+
+def picture(width: int, height: int) -> np.ndarray:
+    """A picture whose red tells the column and whose green tells the row."""
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, width).astype(np.uint8)
+    pixels[..., 1] = np.linspace(0, 255, height).astype(np.uint8)[:, None]
+    return pixels
+
+
+def test_crops_are_native_pixels_when_the_picture_fits() -> None:
+    pixels = picture(800, 600)
+    views = cut(pixels, CROPS)
+    assert views.pixels.shape == (12, 224, 224, 3)
+    for view, (left, top, right, bottom) in zip(views.pixels, views.boxes, strict=True):
+        x, y = round(left * 800), round(top * 600)
+        assert np.array_equal(view, pixels[y : y + 224, x : x + 224])
+        assert (round(right * 800), round(bottom * 600)) == (x + 224, y + 224)
+
+
+def test_crops_reach_every_corner() -> None:
+    boxes = cut(picture(1000, 700), CROPS).boxes
+    assert min(b[0] for b in boxes) == 0
+    assert min(b[1] for b in boxes) == 0
+    assert max(b[2] for b in boxes) == 1
+    assert max(b[3] for b in boxes) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((4000, 3000), (1280, 960)),
+        ((100, 64), (350, 224)),
+        ((500, 400), (500, 400)),
+        ((224, 224), (224, 224)),
+    ],
+)
+def test_large_pictures_shrink_and_small_ones_grow(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert working_size(*size, CROPS) == expected
+
+
+@pytest.mark.parametrize("size", [(64, 64), (5000, 80), (80, 5000), (3000, 3000), (225, 224)])
+def test_any_shape_gives_one_to_twelve_views(size: tuple[int, int]) -> None:
+    views = cut(picture(*size), CROPS)
+    assert 1 <= len(views.pixels) <= 12
+    assert views.pixels.shape[1:] == (224, 224, 3)
+    assert len(set(views.boxes)) == len(views.boxes)
+
+
+def test_squash_takes_the_whole_picture() -> None:
+    views = cut(picture(300, 100), ViewRule("squash", 600))
+    assert views.pixels.shape == (1, 600, 600, 3)
+    assert views.boxes == ((0, 0, 1, 1),)
+    assert views.pixels[0, 300, 5, 0] < 10
+    assert views.pixels[0, 300, 595, 0] > 245
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "tiles", "size": 224},
+        {"kind": "crops", "size": 224, "long_side": 100},
+        {"kind": "squash", "size": 9},
+        {"kind": "crops", "size": 224, "long_side": 500, "max_views": 0},
+    ],
+)
+def test_a_rule_that_cannot_be_followed_is_refused(rule: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"view|side"):
+        ViewRule(**rule)  # type: ignore[arg-type]
+
+
+def test_a_rule_survives_json() -> None:
+    assert ViewRule(**CROPS.to_json()) == CROPS
+    assert ViewRule(**ViewRule("squash", 600).to_json()) == ViewRule("squash", 600)

@@ -1,0 +1,126 @@
+"""The endpoints, called as a stranger's program calls them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from tests.conftest import ROOT, SAMPLES
+
+LABELS = {"likely_real", "inconclusive", "likely_fake", "not_applicable"}
+
+
+@pytest.fixture(scope="module")
+def client(app_url: str) -> Iterator[Client]:
+    found = Client(app_url, verbose=False)
+    yield found
+    found.close()
+
+
+def check_report(report: dict[str, Any]) -> None:
+    assert report["schema"] == "unfake.report/1"
+    assert set(report) == {"schema", "picture", "verdict", "detector", "evidence", "timing_ms"}
+    assert set(report["picture"]) == {"sha256", "width", "height", "format", "bytes", "source"}
+    assert set(report["verdict"]) == {"label", "probability", "reason"}
+    assert set(report["detector"]) >= {"checkpoint", "revision", "runtime", "views"}
+    assert report["verdict"]["label"] in LABELS
+    assert report["timing_ms"] > 0
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "golden-light.jpg"])
+def test_a_file_gets_a_full_report(client: Client, name: str) -> None:
+    path = SAMPLES / name
+    report = client.predict(handle_file(path), api_name="/classify")
+    check_report(report)
+    assert report["picture"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert report["picture"]["bytes"] == path.stat().st_size
+    assert report["picture"]["source"] == {"kind": "upload", "name": name}
+    assert 0 < report["verdict"]["probability"] < 1
+    heatmap = report["evidence"]["heatmap"]
+    assert len(heatmap["values"]) == heatmap["rows"]
+    assert {len(row) for row in heatmap["values"]} == {heatmap["columns"]}
+
+
+def test_the_same_picture_gets_the_same_verdict_as_file_and_as_photo(client: Client) -> None:
+    as_file = client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/classify")
+    as_photo = client.predict("espresso", api_name="/classify_photo")
+    check_report(as_photo)
+    assert as_photo["verdict"] == as_file["verdict"]
+    assert as_photo["picture"]["source"] == {"kind": "samples", "name": "espresso"}
+
+
+def test_a_file_that_is_no_picture_gets_one_clear_sentence(client: Client, tmp_path: Path) -> None:
+    text = tmp_path / "letter.jpg"
+    text.write_text("Dear Sir or Madam")
+    with pytest.raises(AppError, match=r"not a picture|cannot be read|is read"):
+        client.predict(handle_file(text), api_name="/classify")
+
+
+def test_a_file_of_the_server_cannot_be_classified(app_url: str, tmp_path: Path) -> None:
+    # given a picture on the server's disk that nobody uploaded
+    private = tmp_path / "private.jpg"
+    private.write_bytes((SAMPLES / "astronaut.jpg").read_bytes())
+    # when its path is sent as if it were an upload
+    payload = {"data": [{"path": str(private), "meta": {"_type": "gradio.FileData"}}]}
+    event = requests.post(f"{app_url}/gradio_api/call/classify", json=payload, timeout=30).json()["event_id"]
+    answer = requests.get(f"{app_url}/gradio_api/call/classify/{event}", timeout=30).text
+    # then there is an error and no report
+    assert "event: error" in answer
+    assert "unfake.report" not in answer
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1/a.jpg", "http://169.254.169.254/", "file:///etc/passwd", "cat"])
+def test_only_public_addresses_are_fetched(client: Client, address: str) -> None:
+    with pytest.raises(AppError) as refused:
+        client.predict(address, api_name="/classify_url")
+    assert str(refused.value).endswith(".")
+    assert "Traceback" not in str(refused.value)
+
+
+def test_search_finds_photos_and_keeps_their_secret(client: Client) -> None:
+    page = client.predict("portrait", 1, 5, "", api_name="/search")
+    assert 0 < len(page["photos"]) <= 5
+    assert page["total"] >= len(page["photos"])
+    assert all(photo["truth"] is None for photo in page["photos"])
+    empty = client.predict("zzzz", 1, 5, "", api_name="/search")
+    assert (empty["photos"], empty["total"]) == ([], 0)
+
+
+def test_a_photo_by_its_id(client: Client) -> None:
+    photo = client.predict("pagoda", api_name="/photo")
+    assert photo["id"] == "pagoda"
+    with pytest.raises(AppError, match="no sample picture"):
+        client.predict("../../app", api_name="/photo")
+
+
+def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
+    client.predict(handle_file(SAMPLES / "pagoda.jpg"), api_name="/classify")  # now it is loaded
+    status = client.predict(api_name="/status")
+    assert status["schema"] == "unfake.status/1"
+    assert status["state"] == "ready"
+    assert status["checkpoint"]["origin"] == "bundled"
+    assert status["checkpoint"]["notice"] is None
+    assert status["runtime"].startswith("openvino")
+    assert status["catalog"] == {"name": "samples"}
+
+
+def test_exactly_the_documented_endpoints_are_public(client: Client) -> None:
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {"/classify", "/classify_url", "/search", "/photo", "/classify_photo", "/status"}
+
+
+def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    example = next(e for e in examples if "gradio_client" in e)
+    example = example.replace("http://127.0.0.1:7860", app_url)
+    example = example.replace("unfake/catalog/samples", str(SAMPLES))
+    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own README
+    assert re.search(r"likely_real|inconclusive|likely_fake", capsys.readouterr().out)

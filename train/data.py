@@ -1,0 +1,155 @@
+"""The labelled pool as training crops: decoded once into one file, drawn from at random ever after."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from train.transforms import deliver, draw
+from unfake.detector.views import Pixels, ViewRule, resize
+
+LABELS = ("real", "fake")
+# Captions and marks that would tell the label, cut from both labels of a source: px off (left, top, right, bottom)
+# of a picture at its own size. See ../shared/corpus/README.md, "Traps in it".
+TRIMS = {"tpdne_ffhq_dinablachman": (0, 0, 0, 48), "songguo_gpt4o_nanobanana": (0, 0, 96, 96)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture of the pool."""
+
+    path: Path
+    source: str
+    label: str
+    generator: str
+
+
+def read_pool(pool: Path) -> list[Row]:
+    """The rows of ``pool/index.tsv`` (columns source, label, generator, name); raises ValueError if there are none."""
+    with (pool / "index.tsv").open(newline="") as handle:
+        rows = [
+            Row(pool / r["source"] / r["label"] / r["name"], r["source"], r["label"], r["generator"])
+            for r in csv.DictReader(handle, delimiter="\t")
+        ]
+    if not rows:
+        raise ValueError(f"{pool / 'index.tsv'} lists no pictures")
+    return rows
+
+
+def open_trimmed(row: Row) -> Image.Image:
+    """The picture in RGB, upright, without its metadata and without the marks that its source is known for."""
+    with Image.open(row.path) as opened:
+        image = ImageOps.exif_transpose(opened).convert("RGB")
+    left, top, right, bottom = TRIMS.get(row.source, (0, 0, 0, 0))
+    return image.crop((left, top, image.width - right, image.height - bottom))
+
+
+def _decode(task: tuple[Row, ViewRule]) -> Pixels | None:
+    row, rule = task
+    try:
+        image = open_trimmed(row)
+    except (OSError, ValueError, SyntaxError) as error:
+        print(f"left out: {row.path}: {error}", flush=True)
+        return None
+    scale = min(1.0, rule.long_side / max(image.size))
+    return resize(np.asarray(image), max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+
+
+class PixelStore:
+    """Decoded pictures, shrunk as the view rule says, end to end in one memory-mapped file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a store that `build` has written."""
+        self.entries: list[dict[str, object]] = json.loads((folder / "entries.json").read_text())
+        self._bytes: NDArray[np.uint8] = np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r")
+
+    def __getitem__(self, index: int) -> Pixels:
+        """Pixels uint8 ``[H, W, 3]`` of entry ``index``."""
+        entry = self.entries[index]
+        start, height, width = int(entry["start"]), int(entry["height"]), int(entry["width"])  # type: ignore[call-overload]
+        return self._bytes[start : start + height * width * 3].reshape(height, width, 3)
+
+    @classmethod
+    def build(cls, rows: list[Row], rule: ViewRule, folder: Path, workers: int = 2) -> PixelStore:
+        """Decode ``rows`` into ``folder``, or open what is there if it was made from the same rows and rule."""
+        listing = repr([(str(r.path), r.label) for r in rows]) + repr(rule.to_json())
+        key = hashlib.sha256(listing.encode()).hexdigest()
+        done = folder / "done"
+        if done.is_file() and done.read_text() == key:
+            return cls(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        entries, start = [], 0
+        with (folder / "pixels.bin").open("wb") as out, ProcessPoolExecutor(workers) as pool:
+            for row, pixels in zip(rows, pool.map(_decode, ((r, rule) for r in rows), chunksize=8), strict=True):
+                if pixels is None:
+                    continue
+                out.write(pixels.tobytes())
+                height, width = pixels.shape[:2]
+                entries.append(
+                    {
+                        "source": row.source,
+                        "label": row.label,
+                        "start": start,
+                        "height": height,
+                        "width": width,
+                    }
+                )
+                start += pixels.size
+        (folder / "entries.json").write_text(json.dumps(entries))
+        done.write_text(key)
+        return cls(folder)
+
+
+def source_weights(entries: list[dict[str, object]], boosted: frozenset[str], boost: float) -> NDArray[np.float64]:
+    """Chance of each entry within its label: by source as the root of its size, times ``boost`` for some sources.
+
+    The root lies between drawing every picture alike, which lets one large old set rule, and every source alike,
+    which shows the pictures of a tiny set hundreds of times.
+    """
+    counts: dict[tuple[object, object], int] = {}
+    for e in entries:
+        counts[e["source"], e["label"]] = counts.get((e["source"], e["label"]), 0) + 1
+    return np.array(
+        [(boost if e["source"] in boosted else 1.0) / math.sqrt(counts[e["source"], e["label"]]) for e in entries]
+    )
+
+
+class PairedCrops(IterableDataset[tuple[Tensor, Tensor]]):
+    """An endless stream of (uint8 ``[2, size, size, 3]``, labels ``[2]``): a real and a fake crop each.
+
+    The delivery is drawn once for both, so that nothing in it can tell the label.
+    """
+
+    def __init__(self, store: PixelStore, size: int, boosted: frozenset[str], boost: float, seed: int) -> None:
+        self.store, self.size, self.seed = store, size, seed
+        weights = source_weights(store.entries, boosted, boost)
+        self.members = []
+        for label in LABELS:
+            index = np.array([i for i, e in enumerate(store.entries) if e["label"] == label])
+            if not len(index):
+                raise ValueError(f"the pool has no {label} pictures")
+            self.members.append((index, weights[index] / weights[index].sum()))
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        while True:
+            delivery = draw(rng)
+            pair = [
+                deliver(self.store[int(rng.choice(index, p=chances))], self.size, delivery, rng)
+                for index, chances in self.members
+            ]
+            yield torch.from_numpy(np.stack(pair)), torch.tensor([0, 1])

@@ -1,0 +1,128 @@
+"""From a trained network to a checkpoint folder: ``python -m train.export RUN --out FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unfake.detector.checkpoint import sha256_of
+from unfake.detector.config import METRICS, ONNX, SAFETENSORS, SCHEMA
+from unfake.detector.model import DeepfakeClassifier, ServingGraph
+
+OPSET = 18
+
+
+def halve(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with kernels and matrices in fp16; biases and normalisation statistics stay in fp32.
+
+    Raises OverflowError where a weight does not fit into fp16.
+    """
+    stored = {}
+    for name, tensor in state.items():
+        kept = tensor.half() if tensor.ndim > 1 and tensor.is_floating_point() else tensor
+        if not kept.isfinite().all():
+            raise OverflowError(f"{name} has weights beyond the range of fp16")
+        stored[name] = kept.contiguous().clone()
+    return stored
+
+
+def _halve_graph(model: onnx.ModelProto) -> None:
+    """Store the graph's kernels and matrices in fp16, each with a Cast behind it: same numbers as in `halve`."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or np.prod(tensor.dims) < 64:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.fp16")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    del graph.value_info[:]
+
+
+def write_onnx(graph: ServingGraph, size: int, path: Path) -> None:
+    """Export uint8 ``[N, size, size, 3]`` to logits and map, any N, in one file with fp16 kernels."""
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw.onnx"
+        torch.onnx.export(
+            graph,
+            (example,),
+            raw,
+            input_names=["views"],
+            output_names=["logits", "map"],
+            dynamic_shapes={"views": {0: batch}},
+            opset_version=OPSET,
+            optimize=False,
+            external_data=False,
+            verbose=False,
+        )
+        model = onnx.load(raw)
+    _halve_graph(model)
+    model.producer_name, model.producer_version, model.doc_string = "unfake", "", ""
+    for node in model.graph.node:  # stack traces and paths of the exporting machine
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write ``config.json`` with the sha256 of the files that lie beside it."""
+    files = {n: sha256_of(folder / n) for n in (SAFETENSORS, ONNX, METRICS) if (folder / n).is_file()}
+    (folder / "config.json").write_text(json.dumps(config | {"files": files}, indent=2) + "\n")
+
+
+def export(run: Path, out: Path) -> None:
+    """Write weights, graph and a configuration that is not calibrated yet (see `train.calibrate`)."""
+    recipe = json.loads((run / "config.json").read_text())
+    model = DeepfakeClassifier.from_pretrained(run / "model", pretrained=False).eval()
+    stored = halve(model.state_dict())
+    model.load_state_dict(stored)
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(stored, out / "model.safetensors", metadata={"format": "pt"})
+    graph = ServingGraph(model, recipe["mean"], recipe["std"]).eval()
+    write_onnx(graph, recipe["views"]["size"], out / "model.onnx")
+    config = {
+        "schema": SCHEMA,
+        "name": recipe["name"],
+        "backbone": recipe["backbone"],
+        "num_classes": 2,
+        "dropout": recipe["dropout"],
+        "labels": ["real", "fake"],
+        "views": recipe["views"],
+        "normalisation": {"mean": recipe["mean"], "std": recipe["std"]},
+        "calibration": {"temperature": 1.0, "bias": 0.0},
+        "thresholds": {"likely_real": 0.0, "likely_fake": 1.0},
+        "training": {k: recipe[k] for k in ("steps", "batch", "learning_rate", "seed", "held_out", "unused")},
+    }
+    write_config(out, config)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="folder that train.fit wrote")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    export(args.run, args.out)
+    for file in sorted(args.out.iterdir()):
+        print(f"{file.stat().st_size:>10,} {file.name}")
+
+
+if __name__ == "__main__":
+    main()

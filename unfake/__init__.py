@@ -1,0 +1,1 @@
+"""UnFake: is this picture real, before you download and use it?"""

@@ -1,0 +1,74 @@
+"""From logits to a probability, and from a probability to a label that may abstain."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Label(StrEnum):
+    """What UnFake says of a picture."""
+
+    LIKELY_REAL = "likely_real"
+    INCONCLUSIVE = "inconclusive"
+    LIKELY_FAKE = "likely_fake"
+    NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling with the slope written as a temperature: p = sigmoid(margin / temperature + bias).
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, 2017 (temperature); Platt 1999 (bias).
+    """
+
+    temperature: float
+    bias: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for numbers that give no probability."""
+        if not (math.isfinite(self.temperature) and self.temperature > 0 and math.isfinite(self.bias)):
+            raise ValueError("the temperature must be positive and the bias finite")
+
+    def probability(self, margin: float) -> float:
+        """Probability that the picture is fake, from the picture's margin (fake logit minus real logit)."""
+        # tanh form: no overflow at any margin
+        return 0.5 * (1.0 + math.tanh(0.5 * (margin / self.temperature + self.bias)))
+
+    def to_json(self) -> dict[str, float]:
+        """As it stands in ``config.json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Probabilities of fake at or under ``likely_real`` and at or over ``likely_fake`` get that label."""
+
+    likely_real: float
+    likely_fake: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless 0 <= likely_real < likely_fake <= 1."""
+        if not 0 <= self.likely_real < self.likely_fake <= 1:
+            raise ValueError("thresholds must satisfy 0 <= likely_real < likely_fake <= 1")
+
+    def label(self, probability: float) -> Label:
+        """Label for a calibrated probability of fake; between the thresholds it is inconclusive."""
+        if probability >= self.likely_fake:
+            return Label.LIKELY_FAKE
+        if probability <= self.likely_real:
+            return Label.LIKELY_REAL
+        return Label.INCONCLUSIVE
+
+    def to_json(self) -> dict[str, float]:
+        """As it stands in ``config.json``."""
+        return asdict(self)
+
+
+def margin(logits: NDArray[np.float32]) -> float:
+    """A picture's margin, fake logit minus real logit, averaged over its views; logits ``[N, 2]``."""
+    return float(np.mean(logits[:, 1] - logits[:, 0], dtype=np.float64))

@@ -1,0 +1,107 @@
+"""Checkpoint, views, runtime and calibration behind one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unfake.detector.calibration import Label, margin
+from unfake.detector.checkpoint import Checkpoint
+from unfake.detector.runtime import Device, Precision, Runtime, start
+from unfake.detector.views import Pixels, cut
+from unfake.evidence.heatmap import Heatmap, assemble
+
+# A picture shorter than this on one side has too few pixels for any of the traces that the network was trained on.
+LEAST_SIDE = 64
+# Levels (of 255) between the darkest and the brightest value under which a picture is one flat colour.
+LEAST_RANGE = 8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What UnFake says: ``probability`` of fake, calibrated, in [0, 1]; None when the label is not_applicable."""
+
+    label: Label
+    probability: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A verdict and what it was read from: number of views, and where the signs lie (None when not applicable)."""
+
+    verdict: Verdict
+    views: int
+    heatmap: Heatmap | None
+
+
+def obstacle(pixels: Pixels) -> str | None:
+    """Why no verdict can be given on this picture, uint8 ``[H, W, 3]``, in a sentence; None if one can."""
+    height, width = pixels.shape[:2]
+    if min(height, width) < LEAST_SIDE:
+        return (
+            f"The picture is {width} × {height} px. Under {LEAST_SIDE} px on the short side "
+            "too little is left of it to judge: use a larger version."
+        )
+    if int(pixels.max()) - int(pixels.min()) < LEAST_RANGE:
+        return "The picture is one flat colour: there is nothing in it to judge."
+    return None
+
+
+class Detector:
+    """Says of a picture whether it is likely real or likely fake."""
+
+    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
+        self.checkpoint = checkpoint
+        self.runtime = runtime
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: Checkpoint,
+        device: Device = "auto",
+        precision: Precision = "auto",
+        cache: Path | None = None,
+    ) -> Detector:
+        """A detector on the runtime that fits this machine; raises CheckpointCorrupt and SettingsError."""
+        return cls(checkpoint, start(checkpoint, device, precision, cache))
+
+    def margin(self, pixels: Pixels) -> float:
+        """The picture's margin, fake logit minus real logit, before calibration; pixels uint8 ``[H, W, 3]``."""
+        return margin(self.runtime.run(cut(pixels, self.checkpoint.config.views).pixels)[0])
+
+    def detect(self, pixels: Pixels) -> Detection:
+        """Verdict and heat map for a picture, RGB uint8 ``[H, W, 3]``."""
+        why_not = obstacle(pixels)
+        if why_not:
+            return Detection(Verdict(Label.NOT_APPLICABLE, None, why_not), 0, None)
+        config = self.checkpoint.config
+        views = cut(pixels, config.views)
+        logits, maps = self.runtime.run(views.pixels)
+        if not np.isfinite(logits).all():
+            reason = "The network gave no finite number for this picture, so there is no verdict."
+            return Detection(Verdict(Label.NOT_APPLICABLE, None, reason), len(views.pixels), None)
+        probability = config.calibration.probability(margin(logits))
+        verdict = Verdict(config.thresholds.label(probability), probability, self._reason(probability))
+        return Detection(verdict, len(views.pixels), assemble(maps, views.boxes, config.calibration))
+
+    def _reason(self, probability: float) -> str:
+        thresholds = self.checkpoint.config.thresholds
+        low, high = f"{thresholds.likely_real:.0%}", f"{thresholds.likely_fake:.0%}"
+        match thresholds.label(probability):
+            case Label.LIKELY_FAKE:
+                return (
+                    f"The estimated probability of a generated picture reaches {high}, from where this network says so."
+                )
+            case Label.LIKELY_REAL:
+                return (
+                    f"The estimated probability of a generated picture is at most {low}, "
+                    "up to where this network calls it real."
+                )
+            case _:
+                return (
+                    f"The estimated probability of a generated picture lies between {low} and {high}, "
+                    "where this network has been wrong too often to say either."
+                )

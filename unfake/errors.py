@@ -1,0 +1,132 @@
+"""Everything that UnFake raises on purpose, in one tree.
+
+::
+
+    UnfakeError
+    ├── SettingsError            an environment variable or .env line that makes no sense
+    ├── PictureError             bytes that cannot become a Picture
+    │   ├── EmptyPicture           nothing in it
+    │   ├── PictureTooLarge        over the limit of bytes or pixels
+    │   ├── UnsupportedPicture     not a picture, or of a type that is not read
+    │   └── BrokenPicture          truncated or corrupt
+    ├── AddressError             a URL that does not lead to a picture
+    │   ├── AddressRefused         not http(s), malformed, or not a public address
+    │   └── AddressUnreachable     no answer in time, or an answer other than success
+    ├── CatalogError             the photo catalog cannot answer
+    │   ├── PhotoNotFound          no photo by that id
+    │   ├── InvalidKey             the catalog does not accept the access key
+    │   ├── Forbidden              the key is good, but may not do that
+    │   ├── RateLimited            no requests left for now; holds how many are left, of how many
+    │   ├── QueryRejected          a search that the catalog refuses to make
+    │   └── Unavailable            no answer, a broken one, or the catalog's own failure
+    ├── CheckpointError          a checkpoint that cannot be used
+    │   ├── CheckpointNotFound     no such folder, repository, revision or file
+    │   ├── CheckpointUnreachable  the Hub does not answer
+    │   ├── CheckpointCorrupt      a file that does not parse or has another sha256
+    │   └── CheckpointMismatch     a configuration that this program cannot run
+    └── StoreError               verdicts and history cannot be kept, or not where they were asked to be
+
+The message of each is one sentence that a user may read: no secret, no path outside the checkpoint, no stack.
+"""
+
+from __future__ import annotations
+
+
+class UnfakeError(Exception):
+    """Base class: catch it to show its message to the user."""
+
+
+class SettingsError(UnfakeError):
+    """An environment variable or a line of ``.env`` has a value that cannot be used."""
+
+
+class PictureError(UnfakeError):
+    """The bytes cannot become a picture."""
+
+
+class EmptyPicture(PictureError):
+    """There are no bytes."""
+
+
+class PictureTooLarge(PictureError):
+    """More bytes or pixels than the limits allow."""
+
+
+class UnsupportedPicture(PictureError):
+    """Not a picture, or of a type that is not read."""
+
+
+class BrokenPicture(PictureError):
+    """The file starts like a picture but cannot be decoded to its end."""
+
+
+class AddressError(UnfakeError):
+    """A URL does not lead to a picture."""
+
+
+class AddressRefused(AddressError):
+    """The URL is malformed, is not http(s), or leads to an address that is not public."""
+
+
+class AddressUnreachable(AddressError):
+    """The server gave no answer in time, or answered with something other than success."""
+
+
+class CatalogError(UnfakeError):
+    """The photo catalog cannot answer."""
+
+
+class PhotoNotFound(CatalogError):
+    """No photo in the catalog has that id."""
+
+
+class InvalidKey(CatalogError):
+    """The catalog does not accept the access key."""
+
+
+class Forbidden(CatalogError):
+    """The access key is good, but has no permission for what was asked."""
+
+
+class RateLimited(CatalogError):
+    """No requests are left for now.
+
+    ``remaining`` and ``limit``: requests left, and allowed in an hour, as far as the catalog told; else None.
+    """
+
+    def __init__(self, message: str, *, remaining: int | None = None, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.remaining = remaining
+        self.limit = limit
+
+
+class QueryRejected(CatalogError):
+    """The catalog refuses to search for that."""
+
+
+class Unavailable(CatalogError):
+    """The catalog gave no answer, or a broken one, or failed by its own account."""
+
+
+class CheckpointError(UnfakeError):
+    """The checkpoint cannot be used."""
+
+
+class CheckpointNotFound(CheckpointError):
+    """No such folder, repository, revision or file."""
+
+
+class CheckpointUnreachable(CheckpointError):
+    """The Hub does not answer."""
+
+
+class CheckpointCorrupt(CheckpointError):
+    """A file of the checkpoint does not parse, or its sha256 is not the one in ``config.json``."""
+
+
+class CheckpointMismatch(CheckpointError):
+    """The configuration describes something that this program cannot run."""
+
+
+class StoreError(UnfakeError):
+    """The store of verdicts and history cannot be read or written, or is not the one that was asked for."""

@@ -1,0 +1,104 @@
+"""What UnFake answers: plain data that knows how to become JSON, schema ``unfake.report/1``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from unfake.detector.calibration import Label
+from unfake.detector.checkpoint import Checkpoint
+from unfake.detector.detector import Detection
+from unfake.evidence.heatmap import Heatmap
+from unfake.intake import Picture
+
+SCHEMA = "unfake.report/1"
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """The picture as it was received: ``sha256`` of its bytes, size in px and in bytes, and where it came from."""
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    source_kind: str
+    source_name: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """One picture, one verdict, and everything needed to check it again.
+
+    ``probability``: calibrated probability of fake in [0, 1], None when not applicable. ``revision``: of the
+    checkpoint. ``notice``: why another checkpoint than the one asked for speaks. ``timing_ms``: from bytes to report.
+    """
+
+    picture: PictureFacts
+    label: Label
+    probability: float | None
+    reason: str
+    checkpoint: str
+    revision: str
+    runtime: str
+    views: int
+    notice: str | None
+    heatmap: Heatmap | None
+    timing_ms: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented object; see README, "The report"."""
+        facts = self.picture
+        return {
+            "schema": SCHEMA,
+            "picture": {
+                "sha256": facts.sha256,
+                "width": facts.width,
+                "height": facts.height,
+                "format": facts.format,
+                "bytes": facts.bytes,
+                "source": {"kind": facts.source_kind, "name": facts.source_name},
+            },
+            "verdict": {
+                "label": self.label.value,
+                "probability": None if self.probability is None else round(self.probability, 4),
+                "reason": self.reason,
+            },
+            "detector": {
+                "checkpoint": self.checkpoint,
+                "revision": self.revision,
+                "runtime": self.runtime,
+                "views": self.views,
+                "notice": self.notice,
+            },
+            "evidence": {"heatmap": self.heatmap.to_json() if self.heatmap else None},
+            "timing_ms": round(self.timing_ms, 1),
+        }
+
+
+def write(picture: Picture, detection: Detection, checkpoint: Checkpoint, runtime: str, timing_ms: float) -> Report:
+    """Put the report of one picture together."""
+    facts = PictureFacts(
+        sha256=picture.sha256,
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        bytes=picture.bytes,
+        source_kind=picture.source.kind,
+        source_name=picture.source.name,
+    )
+    verdict = detection.verdict
+    return Report(
+        picture=facts,
+        label=verdict.label,
+        probability=verdict.probability,
+        reason=verdict.reason,
+        checkpoint=checkpoint.id,
+        revision=checkpoint.revision,
+        runtime=runtime,
+        views=detection.views,
+        notice=checkpoint.notice,
+        heatmap=detection.heatmap,
+        timing_ms=timing_ms,
+    )

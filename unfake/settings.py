@@ -1,0 +1,77 @@
+"""Every setting of the app, read from the environment and ``.env`` once and checked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast, get_args
+
+from dotenv import dotenv_values
+
+from unfake.detector.runtime import Device, Precision
+from unfake.errors import SettingsError
+from unfake.intake import Limits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this instance runs; the names of the variables are in ``.env.example``.
+
+    ``model``: folder or ``owner/repo[@revision]`` of the checkpoint. ``space_author``: owner of the Space that the
+    app runs on. ``cache``: folder for the compiled graph. Secrets stay out of ``repr``.
+    """
+
+    model: str | None = None
+    space_author: str | None = None
+    hub_token: str | None = field(default=None, repr=False)
+    device: Device = "auto"
+    precision: Precision = "auto"
+    cache: Path = Path(tempfile.gettempdir()) / "unfake-cache"
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
+        """Settings from ``environment`` (default: the process's), over those in the file ``dotenv``.
+
+        Raises SettingsError with the variable's name and what it may be.
+        """
+        stored = dotenv_values(dotenv) if dotenv and dotenv.is_file() else {}
+        values = {key: value.strip() for key, value in stored.items() if value}
+        values |= {key: value.strip() for key, value in (os.environ if environment is None else environment).items()}
+        defaults = cls()
+        return cls(
+            model=values.get("UNFAKE_MODEL") or None,
+            space_author=values.get("SPACE_AUTHOR_NAME") or None,
+            hub_token=values.get("HF_TOKEN") or None,
+            device=cast(Device, _choice(values, "UNFAKE_DEVICE", get_args(Device))),
+            precision=cast(Precision, _choice(values, "UNFAKE_PRECISION", get_args(Precision))),
+            cache=Path(values.get("UNFAKE_CACHE") or defaults.cache).expanduser(),
+            limits=Limits(
+                bytes=int(_positive(values, "UNFAKE_MAX_MEGABYTES", defaults.limits.bytes / 2**20) * 2**20),
+                pixels=int(_positive(values, "UNFAKE_MAX_MEGAPIXELS", defaults.limits.pixels / 1e6) * 1e6),
+                seconds=_positive(values, "UNFAKE_FETCH_SECONDS", defaults.limits.seconds),
+            ),
+        )
+
+
+def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = values.get(name) or choices[0]
+    if value not in choices:
+        raise SettingsError(f"{name} is {value!r}; it may be {', '.join(choices)}.")
+    return value
+
+
+def _positive(values: Mapping[str, str], name: str, default: float) -> float:
+    text = values.get(name)
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise SettingsError(f"{name} is {text!r}; it must be a positive number.")
+    return number

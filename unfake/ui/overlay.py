@@ -1,0 +1,39 @@
+"""Pictures inside the page: a small copy of what was classified, and the heat map to lay over it."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from unfake.detector.views import Pixels
+from unfake.evidence.heatmap import Heatmap
+
+# Colours at the two ends, told apart with every common colour blindness: blue speaks for real, orange for fake.
+REAL_COLOUR, FAKE_COLOUR = (20, 130, 190), (235, 80, 20)
+
+
+def _data_uri(image: Image.Image, kind: str) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **({"quality": 85} if kind == "JPEG" else {}))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def preview(pixels: Pixels, longest: int = 960) -> str:
+    """A JPEG data URI of uint8 RGB ``[H, W, 3]``, at most ``longest`` px on the long side."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((longest, longest))
+    return _data_uri(image, "JPEG")
+
+
+def heat(heatmap: Heatmap, cell: int = 12) -> str:
+    """A transparent PNG data URI of the map, ``cell`` px a cell: the further from 0.5, the more opaque."""
+    values = np.array([[np.nan if v is None else v for v in row] for row in heatmap.values], dtype=np.float64)
+    lean = np.nan_to_num(2 * values - 1)
+    rgba = np.empty((*lean.shape, 4), dtype=np.uint8)
+    rgba[..., :3] = np.where(lean[..., None] < 0, REAL_COLOUR, FAKE_COLOUR)
+    rgba[..., 3] = np.round(255 * np.abs(lean))
+    image = Image.fromarray(rgba).resize((heatmap.columns * cell, heatmap.rows * cell), Image.Resampling.BICUBIC)
+    return _data_uri(image, "PNG")
