@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unfake.catalog.samples import SAMPLES_FOLDER, SampleCatalog
+from unfake.catalog.samples import SAMPLES_FOLDER
 from unfake.services import Services
 from unfake.settings import Settings
 from unfake.ui.blocks import build
 from unfake.ui.theme import STYLE, theme
 
 settings = Settings.from_env(dotenv=Path(__file__).with_name(".env"))
-services = Services(settings, SampleCatalog())
+services = Services(settings)
 demo = build(services)
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "unfake" / "catalog" / "samples"
@@ -22,35 +25,75 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a running app with no key, no network and a cache of its own."""
+@contextmanager
+def running_app(cache: Path, **settings: str) -> Iterator[str]:
+    """``python app.py`` with these settings and no others, until the block ends; gives its address."""
     port = free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("UNFAKE_", "UNSPLASH_", "HF_", "SPACE_"))}
+    theirs = ("UNFAKE_", "UNSPLASH_", "HF_", "SPACE_", "GRADIO_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
     environment |= {
         "GRADIO_SERVER_NAME": "127.0.0.1",
         "GRADIO_SERVER_PORT": str(port),
         "PYTHONUNBUFFERED": "1",
-        "UNFAKE_CACHE": str(tmp_path_factory.mktemp("cache")),
+        "UNFAKE_CACHE": str(cache),
         "HF_HUB_OFFLINE": "1",
     }
-    process = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    log = cache / "app.log"
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env=environment | settings,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
     assert process.stdout is not None
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "Running on local URL" in line:
-            break
-    else:
-        pytest.fail("the app did not start:\n" + "".join(said))
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(timeout=20)
-    process.stdout.close()
+    try:
+        if not any("Running on local URL" in line for line in process.stdout):
+            pytest.fail("the app did not start:\n" + log.read_text())
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+    ours = str(ROOT / "unfake")
+    assert ours not in log.read_text(), log.read_text()  # no error of ours got past its sentence
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a running app with no key, no network and a cache of its own."""
+    with running_app(tmp_path_factory.mktemp("cache")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium; where there is none the tests skip, unless UNFAKE_REQUIRE_BROWSER is 1."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        missing = "no Chromium on this machine (Debian: apt-get install chromium)"
+        if os.environ.get("UNFAKE_REQUIRE_BROWSER") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield found
+        found.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, width: int, height: int, *allowed: str) -> Iterator[Page]:
+    """The page at ``address``, in a browser that reaches nothing but it and what begins with ``allowed``."""
+    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    within = (address, "data:", "blob:", *allowed)
+    context.route(lambda url: not url.startswith(within), lambda route: route.abort())
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=30_000)
+    page.goto(address)
+    expect(page.locator("#picture")).to_be_visible()
+    yield page
+    context.close()

@@ -109,7 +109,9 @@ def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
     assert status["checkpoint"]["origin"] == "bundled"
     assert status["checkpoint"]["notice"] is None
     assert status["runtime"].startswith("openvino")
-    assert status["catalog"] == {"name": "samples"}
+    assert status["catalog"]["name"] == "samples"
+    assert "UNSPLASH_ACCESS_KEY" in status["catalog"]["notice"]
+    assert status["store"]["problem"] is None
 
 
 def test_exactly_the_documented_endpoints_are_public(client: Client) -> None:

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import SAMPLES
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-REQUIRED = os.environ.get("UNFAKE_REQUIRE_BROWSER") == "1"
-if CHROMIUM is None and not REQUIRED:
-    pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)", allow_module_level=True)
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert CHROMIUM is not None, "UNFAKE_REQUIRE_BROWSER is set, and there is no Chromium"
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
+from tests.conftest import SAMPLES, opened
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
 def page(browser: Browser, app_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    width, height = request.param
-    context = browser.new_context(viewport={"width": width, "height": height})
-    context.route(lambda url: not url.startswith((app_url, "data:", "blob:")), lambda route: route.abort())
-    opened = context.new_page()
-    opened.set_default_timeout(60_000)
-    opened.goto(app_url)
-    expect(opened.locator("#picture")).to_be_visible()
-    yield opened
-    context.close()
+    with opened(browser, app_url, *request.param) as found:
+        yield found
 
 
 @pytest.mark.parametrize("name", ["astronaut.jpg", "golden-light.jpg"])
@@ -99,7 +68,7 @@ def test_a_bad_address_is_answered_in_a_sentence_and_stays_in_its_box(page: Page
 
 
 def test_nothing_is_wider_than_the_screen(page: Page) -> None:
-    for tab in ("Search", "Gallery", "Details", "Classify", "About"):
+    for tab in ("Search", "Gallery", "Details", "Classify", "History", "About"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), tab
 
@@ -107,3 +76,23 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
 def test_about_shows_the_model_card(page: Page) -> None:
     page.get_by_role("tab", name="About").click()
     expect(page.locator("#about h1, #about h2").first).to_be_visible()
+
+
+def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url: str) -> None:
+    page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
+    expect(page.locator(".uf-verdict")).to_be_visible()
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#history td", has_text="espresso.jpg")).to_be_visible()
+    with page.expect_download() as saving:
+        page.get_by_text("Save as CSV").click()
+    assert '"espresso.jpg"' in saving.value.path().read_text(encoding="utf-8-sig")
+    # another browser sees nothing of it
+    with opened(browser, app_url, 1280, 900) as other:
+        other.get_by_role("tab", name="History").click()
+        expect(other.locator("#history")).to_contain_text("Nothing here yet")
+    # the same one does, after a reload, until it is cleared
+    page.reload()
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#history td", has_text="espresso.jpg")).to_be_visible()
+    page.locator("#clear-history").click()
+    expect(page.locator("#history")).to_contain_text("Nothing here yet")

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SAMPLES
-from unfake.catalog.samples import SampleCatalog
 from unfake.detector.detector import Detector
 from unfake.errors import CheckpointCorrupt, PhotoNotFound
 from unfake.services import Services, load_detector
@@ -15,7 +14,7 @@ from unfake.settings import Settings
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return Services(Settings(device="cpu", cache=tmp_path_factory.mktemp("cache")), SampleCatalog())
+    return Services(Settings(device="cpu", cache=tmp_path_factory.mktemp("cache")))
 
 
 def test_a_file_and_a_photo_give_the_same_answer(services: Services) -> None:
@@ -45,7 +44,7 @@ def test_status_does_not_wait_for_the_detector() -> None:
         go_on.wait(30)
         return load_detector(settings)
 
-    services = Services(Settings(device="cpu"), SampleCatalog(), slow)
+    services = Services(Settings(device="cpu"), slow)
     assert services.status()["state"] == "loading"
     go_on.set()
     services.wait()
@@ -56,7 +55,7 @@ def test_without_a_checkpoint_there_is_no_verdict() -> None:
     def broken(_: Settings) -> Detector:
         raise CheckpointCorrupt("The file model.onnx does not have the sha256 that config.json gives.")
 
-    services = Services(Settings(), SampleCatalog(), broken)
+    services = Services(Settings(), broken)
     with pytest.raises(CheckpointCorrupt):
         services.classify_file(SAMPLES / "pagoda.jpg")
     status = services.status()
@@ -67,7 +66,7 @@ def test_without_a_checkpoint_there_is_no_verdict() -> None:
 
 
 def test_a_fallback_is_said_in_status_and_in_every_report(tmp_path: Path) -> None:
-    services = Services(Settings(model=str(tmp_path / "nowhere"), device="cpu", cache=tmp_path), SampleCatalog())
+    services = Services(Settings(model=str(tmp_path / "nowhere"), device="cpu", cache=tmp_path))
     report = services.classify_photo("pagoda").report
     assert report.notice is not None
     assert "nowhere was asked for" in report.notice

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ def calibrate(
     config = CheckpointConfig.from_json(stored)
     metrics = {
         "schema": METRICS_SCHEMA,
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": "python -m train.evaluate CHECKPOINT --pool POOL --out predictions.csv",
         "weights": {"model.onnx": config.files["model.onnx"]},
         "deliveries": {
             "clean": "as stored",

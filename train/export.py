@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
 def export(run: Path, out: Path) -> None:
     """Write weights, graph and a configuration that is not calibrated yet (see `train.calibrate`)."""
     recipe = json.loads((run / "config.json").read_text())
+    counts = Counter(e["source"] for e in json.loads((run / "pixels" / "entries.json").read_text()))
     model = DeepfakeClassifier.from_pretrained(run / "model", pretrained=False).eval()
     stored = halve(model.state_dict())
     model.load_state_dict(stored)
@@ -108,7 +110,17 @@ def export(run: Path, out: Path) -> None:
         "normalisation": {"mean": recipe["mean"], "std": recipe["std"]},
         "calibration": {"temperature": 1.0, "bias": 0.0},
         "thresholds": {"likely_real": 0.0, "likely_fake": 1.0},
-        "training": {k: recipe[k] for k in ("steps", "batch", "learning_rate", "seed", "held_out", "unused")},
+        "training": {
+            "pictures": sum(counts.values()),
+            "sources": sorted(counts),
+            "held_out": recipe["held_out"],
+            "unused": recipe["unused"],
+            "local_edits": recipe["local_edits"],
+            "steps": recipe["steps"],
+            "batch": recipe["batch"],
+            "learning_rate": recipe["learning_rate"],
+            "seed": recipe["seed"],
+        },
     }
     write_config(out, config)
 

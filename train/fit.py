@@ -46,7 +46,8 @@ def normaliser(mean: list[float], std: list[float]) -> tuple[Tensor, Tensor]:
 def batches(config: dict[str, Any], store: PixelStore, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless batches: uint8 ``[B, size, size, 3]`` and labels ``[B]``, half real and half fake."""
     data = PairedCrops(store, config["crop"], frozenset(config["boosted"]), config["boost"], seed)
-    loader = DataLoader(data, batch_size=config["batch"] // 2, num_workers=config["workers"], prefetch_factor=4)
+    ahead = 4 if config["workers"] else None
+    loader = DataLoader(data, config["batch"] // 2, num_workers=config["workers"], prefetch_factor=ahead)
     for crops, labels in loader:
         yield crops.flatten(0, 1), labels.flatten()
 

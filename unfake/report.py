@@ -13,6 +13,24 @@ from unfake.intake import Picture
 
 SCHEMA = "unfake.report/1"
 
+HEADLINES = {
+    Label.LIKELY_REAL: "Likely real",
+    Label.INCONCLUSIVE: "Inconclusive",
+    Label.LIKELY_FAKE: "Likely AI-generated or manipulated",
+    Label.NOT_APPLICABLE: "No verdict on this picture",
+}
+
+
+def percent(probability: float) -> str:
+    """A probability as people read it; never 0 % or 100 %, which no classifier can know.
+
+    >>> percent(0.412), percent(0.0001), percent(1.0)
+    ('41 %', 'under 1 %', 'over 99 %')
+    """
+    if probability < 0.01:  # noqa: PLR2004
+        return "under 1 %"
+    return "over 99 %" if probability > 0.99 else f"{100 * probability:.0f} %"  # noqa: PLR2004
+
 
 @dataclass(frozen=True)
 class PictureFacts:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from unfake import intake, report
-from unfake.catalog.photo import Catalog, Orientation, Photo, ResultPage
+from unfake.catalog import choice as catalogs
+from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
+from unfake.detector import choice as checkpoints
+from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
-from unfake.detector.choice import bundled_instead, choose
-from unfake.detector.detector import Detector
-from unfake.errors import CheckpointCorrupt, UnfakeError
+from unfake.detector.detector import Detection, Detector, Verdict
+from unfake.errors import CheckpointCorrupt, PhotoNotFound, UnfakeError
 from unfake.intake import Picture, Source
 from unfake.report import Report
 from unfake.settings import Settings
+from unfake.store import Action, HistoryEntry, VerdictStore, verdict_key
 
 STATUS_SCHEMA = "unfake.status/1"
+# Pictures of a scan that are fetched at once: enough to keep two cores busy while a picture server answers.
+FETCHERS = 4
+ILLUSTRATION = "This is an illustration and not a photograph, so the question does not apply."
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +37,28 @@ class Examination:
     report: Report
 
 
+@dataclass(frozen=True, eq=False)
+class Check:
+    """One photo of a scan: examined, or the sentence that says why not."""
+
+    photo: Photo
+    examination: Examination | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Download:
+    """What a download hands over: the address of the file, the name to save it under, and when it was."""
+
+    photo: Photo
+    address: str
+    file_name: str
+    when: datetime
+
+
 def load_detector(settings: Settings) -> Detector:
     """The detector that the settings ask for, or the bundled one with a notice; raises CheckpointError."""
-    checkpoint = choose(settings.model, settings.space_author, settings.hub_token)
+    checkpoint = checkpoints.choose(settings.model, settings.space_author, settings.hub_token)
     how = (settings.device, settings.precision, settings.cache)
     try:
         return Detector.load(checkpoint, *how)
@@ -40,20 +66,27 @@ def load_detector(settings: Settings) -> Detector:
         if checkpoint.origin == "bundled":
             raise
         asked = f"The checkpoint {checkpoint.repository or checkpoint.folder.name} was asked for"
-        return Detector.load(bundled_instead(asked, error), *how)
+        return Detector.load(checkpoints.bundled_instead(asked, error), *how)
 
 
 class Services:
-    """The app's abilities. The detector loads in the background; whoever needs it first waits for it."""
+    """The app's abilities. The detector loads in the background; whoever needs it first waits for it.
+
+    ``visitor``, wherever it stands, is the opaque key of a browser: what it does is kept in its own history. Without
+    one nothing is kept but the verdict.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        catalog: Catalog,
         load: Callable[[Settings], Detector] = load_detector,
     ) -> None:
         self.settings = settings
-        self.catalog = catalog
+        self.catalog: Catalog
+        self.catalog, self.catalog_notice = catalogs.choose(
+            settings.unsplash_key, settings.unsplash_url, settings.cache, settings.limits
+        )
+        self.store = VerdictStore(settings.store)
         starter = ThreadPoolExecutor(1, thread_name_prefix="detector")
         self._detector: Future[Detector] = starter.submit(load, settings)
         starter.shutdown(wait=False)
@@ -63,46 +96,100 @@ class Services:
         """The checkpoint that speaks; waits while it loads, raises CheckpointError if it could not be loaded."""
         return self._detector.result().checkpoint
 
-    def classify_file(self, path: Path, name: str | None = None) -> Examination:
+    def classify_file(self, path: Path, name: str | None = None, visitor: str | None = None) -> Examination:
         """Classify a local file; raises PictureError, CheckpointError."""
         source = Source("upload", name or path.name)
-        return self._examine(lambda: intake.from_path(path, source, self.settings.limits))
+        return self._examine(lambda: intake.from_path(path, source, self.settings.limits), visitor)
 
-    def classify_bytes(self, data: bytes, name: str) -> Examination:
+    def classify_bytes(self, data: bytes, name: str, visitor: str | None = None) -> Examination:
         """Classify a picture in memory; raises PictureError, CheckpointError."""
-        return self._examine(lambda: intake.from_bytes(data, Source("upload", name), self.settings.limits))
+        return self._examine(lambda: intake.from_bytes(data, Source("upload", name), self.settings.limits), visitor)
 
-    def classify_url(self, address: str) -> Examination:
+    def classify_url(self, address: str, visitor: str | None = None) -> Examination:
         """Classify the picture at an http(s) address; raises AddressError, PictureError, CheckpointError."""
-        return self._examine(lambda: intake.from_url(address, self.settings.limits))
+        return self._examine(lambda: intake.from_url(address, self.settings.limits), visitor)
 
-    def classify_photo(self, photo_id: str) -> Examination:
+    def classify_photo(self, photo_id: str, visitor: str | None = None) -> Examination:
         """Classify a photo of the catalog; raises CatalogError, PictureError, CheckpointError."""
+        photo = self.photo(photo_id)
+        return self._examine(lambda: self._read(photo), visitor, photo)
 
-        def read() -> Picture:
-            photo = self.photo(photo_id)
-            source = Source(self.catalog.name, photo.id)
-            return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits)
+    def scan(self, photos: Sequence[Photo]) -> Iterator[Check]:
+        """Classify photos of the catalog as their pictures arrive, several fetched at once; one failure stops no other.
 
-        return self._examine(read)
+        Raises CheckpointError when there is no detector. Closing the iterator drops what has not begun.
+        """
+        self.wait()
+        pool = ThreadPoolExecutor(FETCHERS, thread_name_prefix="scan")
+        try:
+            waiting = {pool.submit(self._read, photo): photo for photo in photos}
+            for arrived in as_completed(waiting):
+                photo = waiting[arrived]
+                try:
+                    yield Check(photo, self._examine(arrived.result, None, photo), None)
+                except UnfakeError as error:
+                    yield Check(photo, None, str(error))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def search(self, query: str, page: int = 1, per_page: int = 12, orientation: str | None = None) -> ResultPage:
+    def search(
+        self,
+        query: str,
+        page: int = 1,
+        per_page: int = 12,
+        *,
+        orientation: str | None = None,
+        colour: str | None = None,
+        order_by: str | None = None,
+    ) -> ResultPage:
         """Photos of the catalog that match; raises CatalogError."""
-        return self.catalog.search(query, page, per_page, orientation=cast(Orientation | None, orientation))
+        return self.catalog.search(
+            query,
+            page,
+            per_page,
+            orientation=cast(Orientation | None, orientation),
+            colour=cast(Colour | None, colour),
+            order_by=cast(OrderBy | None, order_by),
+        )
 
     def photo(self, photo_id: str) -> Photo:
         """One photo of the catalog; raises PhotoNotFound."""
         return self.catalog.photo(photo_id)
 
+    def download(self, photo_id: str, examination: Examination, visitor: str | None = None) -> Download:
+        """Take a photo that was examined: its catalog is told, once, and gives the address. Raises CatalogError."""
+        photo = self.photo(photo_id)
+        if photo.plus:
+            raise PhotoNotFound(
+                "This is an Unsplash+ photo: it can only be downloaded on Unsplash, with a subscription."
+            )
+        address = self.catalog.track_download(photo)
+        self._remember(visitor, examination.report, "downloaded")
+        return Download(photo, address, f"{self.catalog.name}-{photo.id}.jpg", datetime.now(UTC))
+
+    def history(self, visitor: str) -> list[HistoryEntry]:
+        """What this visitor checked and downloaded, newest first; raises StoreError."""
+        return self.store.history(visitor)
+
+    def forget(self, visitor: str) -> None:
+        """Delete this visitor's history; raises StoreError."""
+        self.store.forget(visitor)
+
     def status(self) -> dict[str, Any]:
-        """What runs here, without waiting: state (loading, ready, failed), checkpoint, runtime, catalog."""
+        """What runs here, without waiting: state (loading, ready, failed), checkpoint, runtime, catalog, store."""
         found: dict[str, Any] = {
             "schema": STATUS_SCHEMA,
             "state": "loading",
             "error": None,
             "checkpoint": None,
             "runtime": None,
-            "catalog": {"name": self.catalog.name},
+            "catalog": {
+                "name": self.catalog.name,
+                "notice": self.catalog_notice,
+                "remaining": self.catalog.remaining,
+                "limit": self.catalog.limit,
+            },
+            "store": self.store.status(),
         }
         if not self._detector.done():
             return found
@@ -111,10 +198,7 @@ class Services:
         except UnfakeError as error:
             return found | {"state": "failed", "error": str(error)}
         except Exception as error:  # the page must say that there is no detector, whatever broke
-            return found | {
-                "state": "failed",
-                "error": f"The detector did not start ({type(error).__name__}).",
-            }
+            return found | {"state": "failed", "error": f"The detector did not start ({type(error).__name__})."}
         checkpoint = detector.checkpoint
         return found | {
             "state": "ready",
@@ -134,12 +218,33 @@ class Services:
         """Wait until the detector is loaded or has failed; raises what it failed with."""
         self._detector.result()
 
-    def _examine(self, read: Callable[[], Picture]) -> Examination:
+    def _read(self, photo: Photo) -> Picture:
+        source = Source(self.catalog.name, photo.id)
+        return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits)
+
+    def _examine(self, read: Callable[[], Picture], visitor: str | None, photo: Photo | None = None) -> Examination:
         started = time.perf_counter()
         picture = read()
         detector = self._detector.result()
-        detection = detector.detect(picture.pixels)
+        if photo is not None and photo.kind == "illustration":
+            detection = Detection(Verdict(Label.NOT_APPLICABLE, None, ILLUSTRATION), 0, None)
+        else:
+            detection = self._detect(detector, picture)
         elapsed = 1000 * (time.perf_counter() - started)
-        return Examination(
-            picture, report.write(picture, detection, detector.checkpoint, detector.runtime.name, elapsed)
-        )
+        found = report.write(picture, detection, detector.checkpoint, detector.runtime.name, elapsed)
+        self._remember(visitor, found, "classified")
+        return Examination(picture, found)
+
+    def _detect(self, detector: Detector, picture: Picture) -> Detection:
+        """The stored verdict on these bytes by this very checkpoint, or a fresh one."""
+        key = (picture.sha256, verdict_key(detector.checkpoint), detector.runtime.name)
+        known = self.store.get(*key)
+        if known is not None:
+            return known
+        detection = detector.detect(picture.pixels)
+        self.store.put(*key, detection)
+        return detection
+
+    def _remember(self, visitor: str | None, found: Report, action: Action) -> None:
+        if visitor:
+            self.store.remember(visitor, HistoryEntry.of(found, action))

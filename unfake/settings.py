@@ -11,6 +11,7 @@ from typing import cast, get_args
 
 from dotenv import dotenv_values
 
+from unfake.catalog.unsplash import API
 from unfake.detector.runtime import Device, Precision
 from unfake.errors import SettingsError
 from unfake.intake import Limits
@@ -21,7 +22,9 @@ class Settings:
     """How this instance runs; the names of the variables are in ``.env.example``.
 
     ``model``: folder or ``owner/repo[@revision]`` of the checkpoint. ``space_author``: owner of the Space that the
-    app runs on. ``cache``: folder for the compiled graph. Secrets stay out of ``repr``.
+    app runs on. ``cache``: folder for the compiled graph and for Unsplash's answers. ``store``: SQLite file of
+    verdicts and histories; None keeps them in memory. ``unsplash_url``: another address for the API, to try the app
+    against the local one in ``tests/servers``. Secrets stay out of ``repr``.
     """
 
     model: str | None = None
@@ -30,6 +33,9 @@ class Settings:
     device: Device = "auto"
     precision: Precision = "auto"
     cache: Path = Path(tempfile.gettempdir()) / "unfake-cache"
+    store: Path | None = None
+    unsplash_key: str | None = field(default=None, repr=False)
+    unsplash_url: str = API
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
@@ -42,13 +48,18 @@ class Settings:
         values = {key: value.strip() for key, value in stored.items() if value}
         values |= {key: value.strip() for key, value in (os.environ if environment is None else environment).items()}
         defaults = cls()
+        cache = Path(values.get("UNFAKE_CACHE") or defaults.cache).expanduser()
+        store = values.get("UNFAKE_STORE") or str(cache / "unfake.sqlite3")
         return cls(
             model=values.get("UNFAKE_MODEL") or None,
             space_author=values.get("SPACE_AUTHOR_NAME") or None,
             hub_token=values.get("HF_TOKEN") or None,
             device=cast(Device, _choice(values, "UNFAKE_DEVICE", get_args(Device))),
             precision=cast(Precision, _choice(values, "UNFAKE_PRECISION", get_args(Precision))),
-            cache=Path(values.get("UNFAKE_CACHE") or defaults.cache).expanduser(),
+            cache=cache,
+            store=None if store == "memory" else Path(store).expanduser(),
+            unsplash_key=values.get("UNSPLASH_ACCESS_KEY") or None,
+            unsplash_url=values.get("UNFAKE_UNSPLASH_URL") or defaults.unsplash_url,
             limits=Limits(
                 bytes=int(_positive(values, "UNFAKE_MAX_MEGABYTES", defaults.limits.bytes / 2**20) * 2**20),
                 pixels=int(_positive(values, "UNFAKE_MAX_MEGAPIXELS", defaults.limits.pixels / 1e6) * 1e6),

@@ -3,18 +3,21 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from unfake.catalog.photo import Photo, Photographer, ResultPage, Urls
+from unfake.catalog.photo import Photo, Photographer, Urls
+from unfake.catalog.samples import SampleCatalog
 from unfake.detector.calibration import Label, Thresholds
 from unfake.evidence.heatmap import Heatmap
 from unfake.intake import Picture, Source
-from unfake.report import PictureFacts, Report
-from unfake.services import Examination
-from unfake.ui import html, overlay
+from unfake.report import HEADLINES, PictureFacts, Report, percent
+from unfake.services import Check, Download, Examination
+from unfake.store import HistoryEntry
+from unfake.ui import cards, grid, history, html, overlay
 
 HOSTILE = '"><img src=x onerror=alert(1)><b>'
 PIXELS = np.zeros((80, 100, 3), dtype=np.uint8)
@@ -45,12 +48,18 @@ def hostile_photo() -> Photo:
 
 
 def test_nothing_from_outside_becomes_markup() -> None:
-    page = ResultPage((hostile_photo(),), 1, 1, 1, HOSTILE)
+    photo, found = hostile_photo(), examination(Label.LIKELY_FAKE, 0.97)
+    checks = {photo.id: Check(photo, None, HOSTILE)}
+    taken = Download(photo, "https://images.example/?" + HOSTILE, HOSTILE, datetime.now(UTC))
+    entry = HistoryEntry.of(found.report, "classified")
     shown = [
-        html.verdict(examination(Label.LIKELY_FAKE, 0.97), THRESHOLDS, hostile_photo()),
-        html.details(hostile_photo()),
-        html.gallery(page, page.photos, "unsplash"),
+        cards.verdict(found, THRESHOLDS, photo),
+        cards.question(found, THRESHOLDS, photo),
+        cards.details(photo, SampleCatalog()),
+        cards.download(taken, found),
+        grid.gallery(HOSTILE, (photo,), 1, SampleCatalog(), checks=checks),
         html.message(HOSTILE, HOSTILE, error=True),
+        history.table([entry], 30),
     ]
     for markup in shown:
         assert "<img src=x" not in markup
@@ -58,10 +67,10 @@ def test_nothing_from_outside_becomes_markup() -> None:
         assert 'href="javascript' not in markup
 
 
-@pytest.mark.parametrize(("label", "headline"), html.HEADLINES.items())
+@pytest.mark.parametrize(("label", "headline"), HEADLINES.items())
 def test_every_label_has_its_words(label: Label, headline: str) -> None:
     probability = None if label is Label.NOT_APPLICABLE else 0.5
-    markup = html.verdict(examination(label, probability), THRESHOLDS)
+    markup = cards.verdict(examination(label, probability), THRESHOLDS)
     assert headline in markup
     assert f'data-label="{label.value}"' in markup
     assert ("uf-scale" in markup) == (probability is not None)
@@ -71,7 +80,7 @@ def test_every_label_has_its_words(label: Label, headline: str) -> None:
     ("probability", "words"), [(0.0, "under 1 %"), (0.5, "50 %"), (0.999, "over 99 %"), (0.014, "1 %")]
 )
 def test_a_probability_is_never_certain(probability: float, words: str) -> None:
-    assert html.percent(probability) == words
+    assert percent(probability) == words
 
 
 def test_a_sample_keeps_its_secret_until_the_verdict() -> None:
@@ -83,9 +92,9 @@ def test_a_sample_keeps_its_secret_until_the_verdict() -> None:
         origin="p 1: x",
         urls=Urls(*"abcd"),
     )
-    page = ResultPage((sample,), 1, 1, 1, "")
-    assert "SDXL" not in html.details(sample) + html.gallery(page, page.photos, "samples")
-    assert "an AI-generated picture made with SDXL" in html.verdict(
+    before = cards.details(sample, SampleCatalog()) + grid.gallery("", (sample,), 1, SampleCatalog())
+    assert "SDXL" not in before
+    assert "an AI-generated picture made with SDXL" in cards.verdict(
         examination(Label.LIKELY_REAL, 0.1), THRESHOLDS, sample
     )
 
@@ -97,3 +106,18 @@ def test_the_heat_map_is_clear_where_nothing_is_known() -> None:
     assert left == (*overlay.REAL_COLOUR, 255)
     assert middle[3] == 0  # type: ignore[index]
     assert right == (*overlay.FAKE_COLOUR, 255)
+
+
+def test_a_scan_badges_the_grid_and_hides_what_is_likely_fake() -> None:
+    fake, real = replace(hostile_photo(), id="fake"), replace(hostile_photo(), id="real")
+    checks = {
+        "fake": Check(fake, examination(Label.LIKELY_FAKE, 0.97), None),
+        "real": Check(real, examination(Label.LIKELY_REAL, 0.02), None),
+    }
+    every = grid.gallery("", (fake, real), 2, SampleCatalog(), checks=checks)
+    assert "likely AI 97 %" in every
+    assert "real 2 %" in every
+    kept = grid.gallery("", (fake, real), 2, SampleCatalog(), checks=checks, hide=True)
+    assert 'data-photo="fake"' not in kept
+    assert "1 hidden" in kept
+    assert grid.progress_done(checks.values()).count("1 likely") == 2

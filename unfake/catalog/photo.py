@@ -175,6 +175,17 @@ class Catalog(Protocol):
     def read(self, photo: Photo) -> bytes:
         """The bytes of the rendition to classify. Raises PhotoNotFound or CatalogError."""
 
+    def track_download(self, photo: Photo) -> str:
+        """Tell the catalog that a user downloads the photo; gives the address of the file. Raises CatalogError."""
+
+    @property
+    def remaining(self) -> int | None:
+        """Requests left for now, a hint; None where nobody counts."""
+
+    @property
+    def limit(self) -> int | None:
+        """Requests allowed in an hour; None where nobody counts."""
+
 
 def check_search(
     page: int,

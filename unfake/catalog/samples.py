@@ -53,6 +53,8 @@ class SampleCatalog:
     """
 
     name: Literal["samples"] = "samples"
+    remaining: None = None
+    limit: None = None
 
     def __init__(self, folder: Path = SAMPLES_FOLDER) -> None:
         self.folder = folder
@@ -117,6 +119,10 @@ class SampleCatalog:
             return self.path(photo).read_bytes()
         except OSError:
             raise CatalogError(f"The file of the sample picture {photo.id!r} cannot be read.") from None
+
+    def track_download(self, photo: Photo) -> str:
+        """The name of the sample's file; nobody counts. Raises PhotoNotFound."""
+        return self.photo(photo.id).urls.full
 
 
 def _read_manifest(path: Path) -> list[_Sample]:

@@ -34,9 +34,15 @@ def build(services: Services) -> None:
         """Classify the picture at a public http(s) address. Returns an unfake.report/1 object."""
         return _or_error(lambda: services.classify_url(address)).report.to_json()
 
-    def search(query: str = "", page: int = 1, per_page: int = 12, orientation: str = "") -> dict[str, Any]:
-        """Search the photo catalog; orientation: landscape, portrait, squarish or empty. Returns one page of photos."""
-        return _or_error(lambda: services.search(query, page, per_page, orientation or None)).to_json()
+    def search(
+        query: str = "", page: int = 1, per_page: int = 12, orientation: str = "", colour: str = "", order_by: str = ""
+    ) -> dict[str, Any]:
+        """Search the photo catalog. Filters as on Unsplash (orientation: landscape, portrait, squarish), or empty.
+
+        Returns one page of photos.
+        """
+        filters = {"orientation": orientation or None, "colour": colour or None, "order_by": order_by or None}
+        return _or_error(lambda: services.search(query, page, per_page, **filters)).to_json()
 
     def photo(photo_id: str) -> dict[str, Any]:
         """One photo of the catalog by its id, with credit and licence."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from unfake.catalog.photo import Photo
 from unfake.errors import UnfakeError
-from unfake.services import Services
-from unfake.ui import about, api, classify, details, gallery, html, search
+from unfake.services import Examination, Services
+from unfake.ui import about, api, classify, details, gallery, grid, history, html, search
+from unfake.ui.gallery import Query, Shown
 
-PAGE = 12
 HOUR = 3600
-
-# What the gallery shows: query, orientation, and the photos loaded so far
-Loaded = tuple[str, str, tuple[Photo, ...]]
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# A click while the last one still runs waits for it, and only the latest such click counts: the answer to an earlier
+# one can never come last.
+LATEST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}
 
 
 def build(services: Services) -> gr.Blocks:
@@ -24,125 +25,183 @@ def build(services: Services) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title="UnFake", analytics_enabled=False, delete_cache=(HOUR // 6, HOUR)) as blocks:
         head = gr.HTML(html.header(services.status()), elem_id="head")
-        found = gr.State(("", "", ()))  # query, orientation, photos loaded so far
-        opened = gr.State(None)  # id of the photo in Details
+        # Random, and kept by the browser: the secret hides nothing that the browser does not hold anyway.
+        visitor = gr.BrowserState("", storage_key="unfake-visitor", secret="unfake")  # noqa: S106
         with gr.Tabs(selected="classify", elem_id="tabs") as tabs:
             with gr.Tab("Search", id="search"):
-                search_tab = search.build(services.catalog.name)
+                search_tab = search.build(services)
             with gr.Tab("Gallery", id="gallery"):
                 gallery_tab = gallery.build()
             with gr.Tab("Details", id="details"):
                 details_tab = details.build()
             with gr.Tab("Classify", id="classify"):
-                classify_tab = classify.build(services)
-            with gr.Tab("About", id="about") as about_tab:
+                classify_tab = classify.build(services, visitor)
+            with gr.Tab("History", id="history") as history_page:
+                history_tab = history.build()
+            with gr.Tab("About", id="about") as about_page:
                 card = about.build()
         api.build(services)
-        _connect_search(services, tabs, search_tab, gallery_tab, found)
-        _connect_details(
-            services, tabs, gallery_tab=gallery_tab, details_tab=details_tab, classify_tab=classify_tab, opened=opened
-        )
+
+        _connect_gallery(services, tabs, search_tab, gallery_tab)
+        _connect_details(services, tabs, gallery_tab, details_tab)
+        _connect_classify(services, tabs, details_tab, classify_tab, visitor)
+        _connect_download(services, tabs, details_tab, visitor)
+        history_page.select(lambda key: history.show(services, key), visitor, history_tab.table, **PRIVATE)
+        history_tab.clear.click(lambda key: history.forget(services, key), visitor, history_tab.table, **PRIVATE)
+        about_page.select(lambda: about.card(services), None, card, **PRIVATE)
 
         def ready() -> str:
             with contextlib.suppress(Exception):  # the status says what happened
                 services.wait()
             return html.header(services.status())
 
-        blocks.load(ready, None, head, api_visibility="private", show_progress="hidden")
-        about_tab.select(lambda: about.card(services), None, card, api_visibility="private")
+        blocks.load(history.identify, visitor, visitor, show_progress="hidden", **PRIVATE)
+        blocks.load(ready, None, head, show_progress="hidden", **PRIVATE)
     return blocks
 
 
-def _connect_search(
-    services: Services,
-    tabs: gr.Tabs,
-    search_tab: search.SearchTab,
-    gallery_tab: gallery.GalleryTab,
-    found: gr.State,
+def _connect_gallery(
+    services: Services, tabs: gr.Tabs, search_tab: search.SearchTab, gallery_tab: gallery.GalleryTab
 ) -> None:
-    """Search and suggestions fill the gallery; "Load more" adds to it."""
+    """Search and suggestions fill the gallery; "Load more" adds to it; a scan badges it."""
+    tab = gallery_tab
 
-    def load(query: str, orientation: str, before: tuple[Photo, ...]) -> tuple[str, Any, Loaded]:
-        try:
-            page = services.search(query, len(before) // PAGE + 1, PAGE, orientation or None)
-        except UnfakeError as error:
-            shown = html.message("The search did not work", str(error), error=True)
-            return shown, gr.Button(visible=False), (query, orientation, before)
-        photos = (*before, *page.photos)
-        shown = html.gallery(page, photos, services.catalog.name)
-        return shown, gr.Button(visible=len(photos) < page.total), (query, orientation, photos)
+    def begin(words: str, orientation: str, colour: str, order: str, hide: bool) -> tuple[Any, ...]:
+        query = Query(words.strip(), orientation or None, colour or None, order or None)
+        return gr.Tabs(selected="gallery"), *gallery.load(services, query, Shown(), hide), gr.Button(visible=False)
 
-    def begin(query: str, orientation: str) -> tuple[Any, str, Any, Loaded]:
-        return gr.Tabs(selected="gallery"), *load(query.strip(), orientation, ())
+    def suggested(word: str, orientation: str, colour: str, order: str, hide: bool) -> tuple[Any, ...]:
+        return word, *begin(word, orientation, colour, order, hide)
 
-    def suggested(orientation: str, event: gr.EventData) -> tuple[str, Any, str, Any, Loaded]:
-        word = str(event.query)
-        return word, *begin(word, orientation)
+    def more(shown: Shown, hide: bool) -> tuple[Any, ...]:
+        return gallery.load(services, shown.query or Query(), shown, hide)
 
-    results = [gallery_tab.grid, gallery_tab.more, found]
+    def scan(shown: Shown, hide: bool) -> Iterator[tuple[Any, ...]]:
+        yield from gallery.scan(services, shown, hide)
+
+    loaded = [tab.grid, tab.more, tab.scan, tab.hide, tab.progress, tab.shown]
+    scanning = tab.scan.click(
+        scan,
+        [tab.shown, tab.hide],
+        [tab.grid, tab.scan, tab.stop, tab.progress, tab.shown],
+        trigger_mode="once",
+        show_progress="hidden",
+        **PRIVATE,
+    )
+    # What takes the gallery elsewhere ends a scan of what it showed.
     gr.on(
         [search_tab.go.click, search_tab.query.submit],
         begin,
-        [search_tab.query, search_tab.orientation],
-        [tabs, *results],
-        api_visibility="private",
-        trigger_mode="always_last",
+        [search_tab.query, *search_tab.filters, tab.hide],
+        [tabs, *loaded, tab.stop],
+        cancels=[scanning],
+        **LATEST,
     )
     search_tab.chips.click(
         suggested,
-        search_tab.orientation,
-        [search_tab.query, tabs, *results],
-        api_visibility="private",
-        trigger_mode="always_last",
+        [search_tab.query, *search_tab.filters, tab.hide],
+        [search_tab.query, tabs, *loaded, tab.stop],
+        js=search.PICKED_SUGGESTION,
+        cancels=[scanning],
+        **LATEST,
     )
-    gallery_tab.more.click(lambda state: load(*state), found, results, api_visibility="private", trigger_mode="once")
+    tab.more.click(more, [tab.shown, tab.hide], loaded, trigger_mode="once", cancels=[scanning], **PRIVATE).then(
+        lambda: gr.Button(visible=False), None, tab.stop, show_progress="hidden", **PRIVATE
+    )
+    tab.stop.click(
+        lambda: (*gallery.rested(), grid.stopped()),
+        None,
+        [tab.scan, tab.stop, tab.progress],
+        cancels=[scanning],
+        show_progress="hidden",
+        **PRIVATE,
+    )
+    tab.hide.input(
+        lambda shown, hide: gallery.draw(services, shown, hide),
+        [tab.shown, tab.hide],
+        tab.grid,
+        show_progress="hidden",
+        **LATEST,
+    )
 
 
 def _connect_details(
+    services: Services, tabs: gr.Tabs, gallery_tab: gallery.GalleryTab, details_tab: details.DetailsTab
+) -> None:
+    """A click in the gallery opens a photo."""
+    tab = details_tab
+
+    def open_photo(photo_id: str) -> tuple[Any, ...]:
+        return gr.Tabs(selected="details"), *details.open_photo(services, photo_id)
+
+    gallery_tab.grid.click(
+        open_photo,
+        gallery_tab.clicked,
+        [tabs, tab.card, tab.classify, tab.download, tab.panel, tab.anyway, tab.another, tab.opened, tab.examined],
+        js=gallery.CLICKED_PHOTO,
+        **LATEST,
+    )
+
+
+def _connect_classify(
     services: Services,
     tabs: gr.Tabs,
-    *,
-    gallery_tab: gallery.GalleryTab,
     details_tab: details.DetailsTab,
     classify_tab: classify.ClassifyTab,
-    opened: gr.State,
+    visitor: gr.BrowserState,
 ) -> None:
-    """A click in the gallery opens a photo; "Classify this picture" takes it to the verdict."""
-
-    def open_photo(event: gr.EventData) -> tuple[Any, str, Any, str | None]:
-        try:
-            photo = services.photo(str(event.photo))
-        except UnfakeError as error:
-            shown = html.message("This picture cannot be opened", str(error), error=True)
-            return gr.Tabs(selected="details"), shown, gr.Button(visible=False), None
-        return gr.Tabs(selected="details"), html.details(photo), gr.Button(visible=True), photo.id
+    """ "Classify" in Details takes the photo to its verdict."""
 
     def waiting() -> tuple[Any, None, str]:
         shown = html.message("Looking at the picture …", "This takes a moment.")
         return gr.Tabs(selected="classify"), None, shown
 
-    def classify_opened(photo_id: str | None) -> classify.Answer:
+    def classify_opened(photo_id: str | None, key: str) -> tuple[Any, ...]:
         if photo_id is None:
-            return classify.EMPTY, None
+            return *classify.NOTHING, None
         try:
             photo = services.photo(photo_id)
         except UnfakeError as error:
-            return html.message("Not classified", str(error), error=True), None
-        return classify.answer(services, lambda: services.classify_photo(photo_id), photo)
+            return html.message("Not classified", str(error), error=True), None, None
+        return classify.answer(services, lambda: services.classify_photo(photo_id, key), photo)
 
-    gallery_tab.grid.click(
-        open_photo,
-        None,
-        [tabs, details_tab.card, details_tab.classify, opened],
-        api_visibility="private",
-        trigger_mode="always_last",
-    )
     details_tab.classify.click(
-        waiting, None, [tabs, classify_tab.picture, classify_tab.verdict], api_visibility="private"
+        waiting, None, [tabs, classify_tab.picture, classify_tab.verdict], show_progress="hidden", **PRIVATE
     ).then(
         classify_opened,
-        opened,
-        [classify_tab.verdict, classify_tab.report],
-        api_visibility="private",
+        [details_tab.opened, visitor],
+        [classify_tab.verdict, classify_tab.report, details_tab.examined],
         show_progress_on=classify_tab.verdict,
-    ).then(None, js=classify.SHOW_VERDICT, api_visibility="private")
+        **PRIVATE,
+    ).then(None, js=classify.SHOW_VERDICT, **PRIVATE)
+
+
+def _connect_download(
+    services: Services, tabs: gr.Tabs, details_tab: details.DetailsTab, visitor: gr.BrowserState
+) -> None:
+    """ "Download" classifies first; a doubtful picture asks once more."""
+    tab = details_tab
+
+    def begin(photo_id: str | None, examined: Examination | None, key: str) -> tuple[Any, ...]:
+        if examined is not None and examined.report.picture.source_name != photo_id:
+            examined = None  # the verdict that came in late belongs to the photo that was open before
+        return details.begin_download(services, photo_id, examined, key)
+
+    def anyway(photo_id: str | None, examined: Examination | None, key: str) -> tuple[Any, ...]:
+        if examined is not None and examined.report.picture.source_name != photo_id:
+            return html.message("Not downloaded", "Another picture was opened meanwhile."), *details.questions(False)
+        return details.take(services, photo_id, examined, key), *details.questions(False)
+
+    given = [tab.opened, tab.examined, visitor]
+    tab.download.click(
+        begin,
+        given,
+        [tab.panel, tab.anyway, tab.another, tab.examined],
+        trigger_mode="once",
+        show_progress_on=tab.panel,
+        **PRIVATE,
+    ).then(None, js=details.START_DOWNLOAD, **PRIVATE)
+    tab.anyway.click(anyway, given, [tab.panel, tab.anyway, tab.another], trigger_mode="once", **PRIVATE).then(
+        None, js=details.START_DOWNLOAD, **PRIVATE
+    )
+    tab.another.click(lambda: gr.Tabs(selected="gallery"), None, tabs, **PRIVATE)

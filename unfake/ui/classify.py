@@ -13,9 +13,9 @@ import gradio as gr
 from unfake.catalog.photo import Photo
 from unfake.errors import UnfakeError
 from unfake.services import Examination, Services
-from unfake.ui import html
+from unfake.ui import cards, html
 
-Answer = tuple[str, dict[str, Any] | None]
+Answer = tuple[str, dict[str, Any] | None, Examination | None]
 
 # On a phone the verdict lies below the input: bring it into sight.
 SHOW_VERDICT = """
@@ -26,9 +26,10 @@ SHOW_VERDICT = """
 """
 
 EMPTY = html.message("No picture yet", "Drop, paste or photograph one, or give its address. The verdict appears here.")
+NOTHING: tuple[str, None] = (EMPTY, None)
 
 
-def read(services: Services, payload: dict[str, Any]) -> Examination:
+def read(services: Services, payload: dict[str, Any], visitor: str) -> Examination:
     """Classify what the image input holds, from the very bytes that were sent.
 
     Gradio's own preprocessing would decode the file and may write it anew; so the events skip it
@@ -37,8 +38,8 @@ def read(services: Services, payload: dict[str, Any]) -> Examination:
     name = payload.get("orig_name") or "picture"
     url = payload.get("url") or ""
     if url.startswith("data:"):
-        return services.classify_bytes(base64.b64decode(url.partition(",")[2]), name)
-    return services.classify_file(Path(payload["path"]), name)
+        return services.classify_bytes(base64.b64decode(url.partition(",")[2]), name, visitor)
+    return services.classify_file(Path(payload["path"]), name, visitor)
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,16 @@ class ClassifyTab:
 
 
 def answer(services: Services, examine: Callable[[], Examination], photo: Photo | None = None) -> Answer:
-    """The verdict as HTML and the report as JSON, or the sentence that says why there is none."""
+    """The verdict as HTML, the report as JSON and the examination, or the sentence that says why there is none."""
     try:
         found = examine()
     except UnfakeError as error:
-        return html.message("Not classified", str(error), error=True), None
+        return html.message("Not classified", str(error), error=True), None, None
     thresholds = services.checkpoint.config.thresholds
-    return html.verdict(found, thresholds, photo), found.report.to_json()
+    return cards.verdict(found, thresholds, photo), found.report.to_json(), found
 
 
-def build(services: Services) -> ClassifyTab:
+def build(services: Services, visitor: gr.BrowserState) -> ClassifyTab:
     """Lay the tab out and connect it."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
@@ -83,31 +84,35 @@ def build(services: Services) -> ClassifyTab:
                 )
                 check = gr.Button("Classify", variant="primary", scale=1, min_width=100, elem_id="check-address")
             gr.HTML(
-                '<p class="uf uf-quiet">Your picture is read by this server, is not kept after the answer beyond a '
-                "temporary copy that is deleted within the hour, and is never used for training.</p>"
+                '<p class="uf uf-quiet">Your picture is deleted from this server within about an hour and is never '
+                "used for training. The verdict is kept under the picture’s fingerprint, and in your own History.</p>"
             )
         with gr.Column(scale=6, min_width=320):
             verdict = gr.HTML(EMPTY, elem_id="verdict", min_height=200)
             with gr.Accordion("The report as JSON", open=False):
                 report = gr.JSON(show_label=False, elem_id="report")
 
-    def from_picture(payload: dict[str, Any] | None, progress: gr.Progress = gr.Progress()) -> Answer:  # noqa: B008
+    def from_picture(
+        payload: dict[str, Any] | None,
+        key: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
         if not payload:
-            return EMPTY, None
+            return NOTHING
         progress(0.3, desc="Looking at the picture")
-        return answer(services, lambda: read(services, payload))
+        return answer(services, lambda: read(services, payload, key))[:2]
 
-    def from_address(given: str, progress: gr.Progress = gr.Progress()) -> Answer:  # noqa: B008
+    def from_address(given: str, key: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
         if not given.strip():
             return html.message("No address given", "Paste the http(s) address of a picture."), None
         progress(0.2, desc="Fetching the picture")
-        return answer(services, lambda: services.classify_url(given))
+        return answer(services, lambda: services.classify_url(given, key))[:2]
 
     results = [verdict, report]
     given = gr.on(
         [picture.input, picture.clear],
         from_picture,
-        picture,
+        [picture, visitor],
         results,
         preprocess=False,
         api_visibility="private",
@@ -117,7 +122,7 @@ def build(services: Services) -> ClassifyTab:
     typed = gr.on(
         [check.click, address.submit],
         from_address,
-        address,
+        [address, visitor],
         results,
         api_visibility="private",
         trigger_mode="always_last",

@@ -1,0 +1,189 @@
+"""The whole way in a real browser, against a local Unsplash: search, scan, look, classify, download."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import SAMPLES, opened, running_app
+from tests.servers.unsplash import KEY, Unsplash
+from unfake import intake
+from unfake.detector.checkpoint import BUNDLED, load_folder
+from unfake.detector.detector import Detector
+
+
+@pytest.fixture(scope="module")
+def unsplash() -> Iterator[Unsplash]:
+    with Unsplash(limit=5000) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled network with thresholds under which the samples get all three labels, however it was trained."""
+    folder = tmp_path_factory.mktemp("model") / "thirds"
+    shutil.copytree(BUNDLED, folder)
+    detector = Detector.load(load_folder(folder), "cpu")
+    pictures = [intake.from_path(path) for path in sorted(SAMPLES.glob("*.jpg"))]
+    found = sorted(detector.detect(picture.pixels).verdict.probability or 0.0 for picture in pictures)
+    config = json.loads((folder / "config.json").read_text())
+    config["thresholds"] = {"likely_real": found[len(found) // 3], "likely_fake": found[2 * len(found) // 3]}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(unsplash: Unsplash, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    cache = tmp_path_factory.mktemp("cache")
+    settings = {
+        "UNFAKE_UNSPLASH_URL": unsplash.url,
+        "UNSPLASH_ACCESS_KEY": KEY,
+        "UNFAKE_MODEL": str(checkpoint),
+        "UNFAKE_FETCH_SECONDS": "3",
+    }
+    with running_app(cache, **settings) as found:
+        yield found
+        assert KEY not in (cache / "app.log").read_text()
+
+
+@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
+def page(browser: Browser, address: str, unsplash: Unsplash, request: pytest.FixtureRequest) -> Iterator[Page]:
+    with opened(browser, address, *request.param, unsplash.url) as found:
+        yield found
+
+
+def search(page: Page, words: str) -> None:
+    page.get_by_role("tab", name="Search").click()
+    page.locator("#query textarea, #query input").fill(words)
+    page.locator("#go").click()
+
+
+def test_pictures_are_hotlinked_and_credited(page: Page, unsplash: Unsplash) -> None:
+    search(page, "photo")
+    tiles = page.locator("#gallery .uf-tile")
+    expect(tiles).to_have_count(12)
+    expect(page.locator("#gallery .uf-count")).to_contain_text("80 pictures")
+    page.locator("#more").click()
+    expect(tiles).to_have_count(24)
+    for picture in page.locator("#gallery img").all():
+        assert (picture.get_attribute("src") or "").startswith(unsplash.url)
+    credit = tiles.first.locator("a")
+    assert "utm_source=unfake" in (credit.get_attribute("href") or "")
+    expect(tiles.first).to_contain_text("Photo by")
+
+
+def test_nothing_found_is_said(page: Page) -> None:
+    search(page, "zzzzqqqq")
+    expect(page.locator("#gallery .uf-empty")).to_contain_text("Nothing found")
+    expect(page.locator("#scan")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"), [("fail500", "status 500"), ("spam", "Unsplash"), ("ratelimit", "used up")]
+)
+def test_an_outage_is_said_and_the_rest_works(page: Page, words: str, sentence: str) -> None:
+    search(page, words)
+    expect(page.locator("#gallery .uf-error")).to_contain_text(sentence)
+    search(page, "photo")
+    expect(page.locator("#gallery .uf-tile")).to_have_count(12)
+
+
+def test_the_way_from_search_to_download(page: Page, unsplash: Unsplash) -> None:
+    search(page, "photo")
+    tiles = page.locator("#gallery .uf-tile")
+    expect(tiles).to_have_count(12)
+    # scan: every picture gets its badge, and those likely generated can be hidden
+    page.locator("#scan").click()
+    expect(page.locator("#gallery .uf-badge")).to_have_count(12)
+    expect(page.locator("#progress")).to_contain_text("likely")
+    likely_fake = page.locator("#gallery .uf-badge.uf-likely_fake").count()
+    page.locator("#hide input").check()
+    expect(tiles).to_have_count(12 - likely_fake)
+    page.locator("#hide input").uncheck()
+    expect(tiles).to_have_count(12)
+    # a picture that is likely real is downloaded at once
+    counted = sum(unsplash.downloads.values())
+    page.locator("#gallery .uf-tile", has=page.locator(".uf-likely_real")).first.locator("button").click()
+    expect(page.locator("#details .uf-details")).to_contain_text("px")
+    page.locator("#download-photo").click()
+    taken = page.locator("#download .uf-taken")
+    expect(taken).to_contain_text("Likely real")
+    expect(page.locator("iframe[hidden]")).to_have_count(1)
+    assert sum(unsplash.downloads.values()) == counted + 1
+    with page.expect_download() as saving:
+        taken.get_by_text("JSON").click()
+    record = json.loads(saving.value.path().read_text())
+    assert record["schema"] == "unfake.record/1"
+    assert record["verdict"]["label"] == "likely_real"
+    assert "on Unsplash" in record["credit"]["text"]
+    # a doubtful one asks first, and is not counted until the answer
+    page.get_by_role("tab", name="Gallery").click()
+    doubtful = page.locator("#gallery .uf-tile", has=page.locator(".uf-likely_fake, .uf-inconclusive"))
+    doubtful.first.locator("button").click()
+    page.locator("#download-photo").click()
+    expect(page.locator("#download .uf-stakes")).to_contain_text("Before you use it")
+    assert sum(unsplash.downloads.values()) == counted + 1
+    page.locator("#another").click()
+    expect(tiles.first).to_be_visible()
+    doubtful.first.locator("button").click()
+    expect(page.locator("#download .uf-verdict")).to_have_count(0)
+    page.locator("#download-photo").click()
+    page.locator("#anyway").click()
+    expect(taken).to_be_visible()
+    assert sum(unsplash.downloads.values()) == counted + 2
+    # and it stands in the history
+    page.get_by_role("tab", name="History").click()
+    expect(page.locator("#history td", has_text="downloaded")).to_have_count(2)
+
+
+def test_a_scan_survives_pictures_that_cannot_be_had(page: Page) -> None:
+    search(page, "odd")
+    expect(page.locator("#gallery .uf-tile")).not_to_have_count(0)
+    page.locator("#scan").click()
+    expect(page.locator("#progress")).to_contain_text("could not be fetched", timeout=60_000)
+    badges = page.locator("#gallery .uf-badge")
+    expect(badges).to_have_count(page.locator("#gallery .uf-tile").count())
+    expect(badges.filter(has_text="not checked").first).to_be_visible()
+    expect(badges.filter(has_text="no verdict").first).to_be_visible()  # an illustration
+
+
+def test_the_latest_click_wins(page: Page) -> None:
+    search(page, "photo")
+    expect(page.locator("#gallery .uf-tile")).to_have_count(12)
+    chosen = [page.locator("#gallery [data-photo]").nth(i).get_attribute("data-photo") for i in (1, 5, 8)]
+    chosen += chosen[:2] + chosen  # many clicks, faster than any answer
+    page.evaluate("ids => ids.forEach(id => document.querySelector(`[data-photo='${id}']`).click())", chosen)
+    last = page.locator(f"#gallery [data-photo='{chosen[-1]}'] img").get_attribute("alt")
+    assert last is not None
+    expect(page.locator("#details figure img")).to_have_attribute("alt", last)
+
+
+def test_the_key_never_reaches_the_browser(page: Page, address: str) -> None:
+    search(page, "photo")
+    expect(page.locator("#gallery .uf-tile")).to_have_count(12)
+    assert KEY not in page.content()
+    client = Client(address, verbose=False)
+    assert KEY not in json.dumps(client.predict(api_name="/status"))
+    assert client.predict(api_name="/status")["catalog"]["remaining"] < 5000
+    client.close()
+
+
+def test_the_app_fetches_pictures_only_to_classify(unsplash: Unsplash, address: str) -> None:
+    def fetched() -> int:
+        agents = [request.headers.get("user-agent", "") for request in unsplash.asked(kind="picture")]
+        return sum("Mozilla" not in agent for agent in agents)
+
+    client = Client(address, verbose=False)
+    before = fetched()
+    found = client.predict("photo", 3, 5, "", "", "", api_name="/search")
+    photo = client.predict(found["photos"][0]["id"], api_name="/photo")
+    assert fetched() == before
+    client.predict(photo["id"], api_name="/classify_photo")
+    assert fetched() == before + 1
+    client.close()
