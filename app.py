@@ -20,6 +20,5 @@ if __name__ == "__main__":
         css_paths=STYLE,
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
-        show_error=True,
         ssr_mode=False,
     )

@@ -51,7 +51,7 @@ def measure(cache: Path) -> Run:
     """One start and one verdict for each sample."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "UNFAKE_CACHE": str(cache)}
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "UNFAKE_CACHE": str(cache), "UNFAKE_STORE": "memory"}
     started = time.perf_counter()
     with subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
@@ -66,7 +66,7 @@ def measure(cache: Path) -> Run:
             client.predict(handle_file(SAMPLES[0]), api_name="/classify")
             first = time.perf_counter() - started
             inside, outside = [], []
-            for path in SAMPLES * 3:
+            for path in SAMPLES[1:]:  # each once: a second time the store answers
                 begun = time.perf_counter()
                 report = client.predict(handle_file(path), api_name="/classify")
                 outside.append(1000 * (time.perf_counter() - begun))

@@ -18,6 +18,20 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "unfake" / "catalog" / "samples"
 
 
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+
+def find_chromium() -> str | None:
+    """Path of an installed Chromium."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -71,15 +85,14 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; where there is none the tests skip, unless UNFAKE_REQUIRE_BROWSER is 1."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if chromium is None:
         missing = "no Chromium on this machine (Debian: apt-get install chromium)"
         if os.environ.get("UNFAKE_REQUIRE_BROWSER") == "1":
             pytest.fail(missing)
         pytest.skip(missing)
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=flags)
+        found = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield found
         found.close()
 

@@ -115,7 +115,7 @@ generated ones real. On other sources it is wrong as often as the tables say.
 
 {training["pictures"]:,} pictures of {len(training["sources"])} sources, as real and fake pairs of crops under the same
 drawn resizing and JPEG compression, {training["steps"]:,} steps of {training["batch"]} crops, from ImageNet weights:
-{", ".join(training["sources"])}.
+{", ".join(training["sources"])}. {training["note"]}
 
 Held out from training: {", ".join(training["held_out"])}. Many of these pictures carry no licence for redistribution:
 they were used for training and measuring only.

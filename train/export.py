@@ -120,6 +120,7 @@ def export(run: Path, out: Path) -> None:
             "batch": recipe["batch"],
             "learning_rate": recipe["learning_rate"],
             "seed": recipe["seed"],
+            "note": recipe.get("note", ""),
         },
     }
     write_config(out, config)

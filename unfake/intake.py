@@ -63,7 +63,7 @@ if Image.MAX_IMAGE_PIXELS is not None:
 class Source:
     """Where a picture came from.
 
-    ``kind`` is "upload", "url", "sample" or "unsplash"; ``name`` is the file name, address or photo id.
+    ``kind`` is "upload", "url", "samples" or "unsplash"; ``name`` is the file name, address or photo id.
     """
 
     kind: str

@@ -37,12 +37,12 @@ class Examination:
     report: Report
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Check:
-    """One photo of a scan: examined, or the sentence that says why not."""
+    """One photo of a scan: the report on it, or the sentence that says why there is none. Light: no pixels."""
 
     photo: Photo
-    examination: Examination | None
+    report: Report | None
     error: str | None
 
 
@@ -126,7 +126,7 @@ class Services:
             for arrived in as_completed(waiting):
                 photo = waiting[arrived]
                 try:
-                    yield Check(photo, self._examine(arrived.result, None, photo), None)
+                    yield Check(photo, self._examine(arrived.result, None, photo).report, None)
                 except UnfakeError as error:
                     yield Check(photo, None, str(error))
         finally:

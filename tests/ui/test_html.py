@@ -11,6 +11,7 @@ from PIL import Image
 
 from unfake.catalog.photo import Photo, Photographer, Urls
 from unfake.catalog.samples import SampleCatalog
+from unfake.catalog.unsplash import UnsplashCatalog
 from unfake.detector.calibration import Label, Thresholds
 from unfake.evidence.heatmap import Heatmap
 from unfake.intake import Picture, Source
@@ -111,8 +112,8 @@ def test_the_heat_map_is_clear_where_nothing_is_known() -> None:
 def test_a_scan_badges_the_grid_and_hides_what_is_likely_fake() -> None:
     fake, real = replace(hostile_photo(), id="fake"), replace(hostile_photo(), id="real")
     checks = {
-        "fake": Check(fake, examination(Label.LIKELY_FAKE, 0.97), None),
-        "real": Check(real, examination(Label.LIKELY_REAL, 0.02), None),
+        "fake": Check(fake, examination(Label.LIKELY_FAKE, 0.97).report, None),
+        "real": Check(real, examination(Label.LIKELY_REAL, 0.02).report, None),
     }
     every = grid.gallery("", (fake, real), 2, SampleCatalog(), checks=checks)
     assert "likely AI 97 %" in every
@@ -121,3 +122,15 @@ def test_a_scan_badges_the_grid_and_hides_what_is_likely_fake() -> None:
     assert 'data-photo="fake"' not in kept
     assert "1 hidden" in kept
     assert grid.progress_done(checks.values()).count("1 likely") == 2
+
+
+@pytest.mark.parametrize(("remaining", "warned"), [(None, False), (50, False), (10, True), (0, True)])
+def test_the_app_warns_before_the_requests_run_out(remaining: int | None, warned: bool) -> None:
+    catalog = UnsplashCatalog("a-key")
+    catalog._transport.remaining = remaining
+    shown = grid.gallery("sea", (hostile_photo(),), 1, catalog)
+    assert (f"only {remaining} requests left" in shown) is warned
+
+
+def test_an_empty_search_repeats_the_words_once_escaped() -> None:
+    assert "&lt;sea&gt;" in grid.gallery("<sea>", (), 0, SampleCatalog())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
+from queue import LifoQueue
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "f32", "bf16"]
+# Pictures in the graph at once. Each already takes all cores, and each request holds its own intermediate results, so
+# more would cost memory and win no time; a second one fills the gaps of the first.
+REQUESTS = 2
 Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -58,14 +61,18 @@ class OpenVinoRuntime:
             self._compiled = core.compile_model(checkpoint.onnx_path, "CPU", options)
         except RuntimeError as error:
             raise CheckpointCorrupt(f"The graph of the checkpoint {checkpoint.id} cannot be read.") from error
-        self._requests = threading.local()
+        self._requests: LifoQueue[ov.InferRequest] = LifoQueue()
+        for _ in range(REQUESTS):
+            self._requests.put(self._compiled.create_infer_request())
 
     def run(self, views: Pixels) -> Outputs:
         """See `Runtime.run`; may be called from several threads."""
-        if not hasattr(self._requests, "own"):
-            self._requests.own = self._compiled.create_infer_request()
-        result = self._requests.own.infer([views], share_inputs=True, share_outputs=False)
-        return result[0].astype(np.float32), result[1].astype(np.float32)
+        request = self._requests.get()
+        try:
+            result = request.infer([views], share_inputs=True, share_outputs=False)
+            return result[0].astype(np.float32), result[1].astype(np.float32)
+        finally:
+            self._requests.put(request)
 
 
 class TorchRuntime:

@@ -18,16 +18,6 @@ PAGE = 12
 # Seconds between two drawings of the grid while a scan runs
 REDRAW = 0.4
 
-# One listener on the element serves every tile, also after the HTML is drawn anew. The click is kept, and read when
-# the event is sent, not when it is made: of several fast clicks, Gradio may otherwise send an earlier one last.
-OPEN_PHOTO = """
-element.addEventListener('click', (event) => {
-  const picture = event.target.closest('[data-photo]');
-  if (!picture) return;
-  window.unfakePhoto = picture.dataset.photo;
-  trigger('click');
-});
-"""
 CLICKED_PHOTO = "() => [window.unfakePhoto]"
 
 
@@ -80,7 +70,7 @@ def build() -> GalleryTab:
             label="Hide likely AI", container=False, scale=0, min_width=160, visible=False, elem_id="hide"
         )
         progress = gr.HTML("", elem_id="progress")
-    pictures = gr.HTML(EMPTY, js_on_load=OPEN_PHOTO, elem_id="gallery")
+    pictures = gr.HTML(EMPTY, js_on_load=html.keep_click("photo", "unfakePhoto"), elem_id="gallery")
     clicked = gr.Textbox(visible=False)  # stands for what CLICKED_PHOTO returns
     more = gr.Button("Load more", visible=False, elem_id="more")
     return GalleryTab(pictures, clicked, more, scan, stop, hide, progress, shown)
@@ -118,7 +108,7 @@ def load(services: Services, query: Query, before: Shown, hide: bool) -> tuple[A
 
 def scan(services: Services, shown: Shown, hide: bool) -> Iterator[tuple[Any, ...]]:
     """Check what is shown and not yet checked; yields grid, scan, stop, progress and what is shown, as it goes on."""
-    waiting = [photo for photo in shown.photos if photo.id not in shown.checks or shown.checks[photo.id].error]
+    waiting = [photo for photo in shown.photos if photo.id not in shown.checks or shown.checks[photo.id].report is None]
     running = gr.Button(visible=False), gr.Button(visible=True)
     yield gr.skip(), *running, grid.progress(0, len(waiting)), shown
     checks, drawn = dict(shown.checks), time.monotonic()

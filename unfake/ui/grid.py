@@ -30,7 +30,7 @@ def tile(photo: Photo, check: Check | None = None) -> str:
 
 
 def _is_likely_fake(check: Check | None) -> bool:
-    return bool(check and check.examination and check.examination.report.label is Label.LIKELY_FAKE)
+    return bool(check and check.report and check.report.label is Label.LIKELY_FAKE)
 
 
 def gallery(
@@ -43,9 +43,11 @@ def gallery(
     hide: bool = False,
 ) -> str:
     """All photos loaded so far for a query, with what a scan found; ``hide`` leaves out those that are likely fake."""
-    words = f"for “{escape(query)}”" if query else "in all"
     if not photos:
-        return message(f"Nothing found {words}", "Try one of the suggestions, or fewer words.")
+        return message(
+            f"Nothing found for “{query}”" if query else "Nothing found", "Try one of the suggestions, or fewer words."
+        )
+    words = f"for “{escape(query)}”" if query else "in all"
     kept = [p for p in photos if not (hide and _is_likely_fake(checks.get(p.id)))]
     noun = "picture" if total == 1 else "pictures"
     shown = "" if len(photos) == total else f", {len(photos)} loaded"
@@ -76,7 +78,7 @@ def progress(done: int, total: int) -> str:
 
 def progress_done(checks: Iterable[Check]) -> str:
     """What a scan found, in numbers."""
-    labels = Counter(c.examination.report.label if c.examination else None for c in checks)
+    labels = Counter(c.report.label if c.report else None for c in checks)
     words = [(Label.LIKELY_FAKE, "likely AI"), (Label.INCONCLUSIVE, "unsure"), (Label.LIKELY_REAL, "likely real")]
     parts = [f"{labels[label]} {word}" for label, word in words if labels[label]]
     parts += [f"{labels[Label.NOT_APPLICABLE]} without a verdict"] if labels[Label.NOT_APPLICABLE] else []

@@ -9,10 +9,9 @@ from html import escape
 import gradio as gr
 
 from unfake.errors import UnfakeError
-from unfake.report import percent
 from unfake.services import Services
 from unfake.store import HistoryEntry, history_csv
-from unfake.ui.html import BADGES, data_link, message
+from unfake.ui.html import data_link, message, verdict_badge
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ def table(entries: list[HistoryEntry], keep_days: float) -> str:
         return message("Nothing here yet", f"What you classify and download is listed here. {kept}")
     rows = "".join(
         f"<tr><td>{escape(e.when[:16].replace('T', ' '))}</td><td>{escape(e.name)}</td>"
-        f'<td><span class="uf-badge uf-{e.label.value}">{BADGES[e.label]}'
-        f"{'' if e.probability is None else ' ' + percent(e.probability)}</span></td>"
+        f"<td>{verdict_badge(e.label, e.probability)}</td>"
         f"<td>{e.action}</td><td>{escape(e.checkpoint)}</td></tr>"
         for e in entries
     )

@@ -81,6 +81,20 @@ def message(title: str, text: str, error: bool = False) -> str:
     return f'<div class="uf {kind}" role="{role}"><b>{escape(title)}</b>{escape(text)}</div>'
 
 
+def keep_click(attribute: str, variable: str) -> str:
+    """``js_on_load`` that keeps the ``data-`` attribute of what was clicked in a variable of the window.
+
+    One listener on the element serves whatever is drawn in it later. The event's own ``js`` reads the variable when it
+    is sent, not when the click is made: of several fast clicks, Gradio may otherwise send an earlier one last.
+    """
+    return f"""element.addEventListener('click', (event) => {{
+  const clicked = event.target.closest('[data-{attribute}]');
+  if (!clicked) return;
+  window.{variable} = clicked.dataset.{attribute};
+  trigger('click');
+}});"""
+
+
 def suggestions() -> str:
     """Search words to click."""
     chips = "".join(f'<button type="button" data-query="{escape(w)}">{escape(w)}</button>' for w in SUGGESTIONS)
@@ -96,11 +110,15 @@ def badge(check: Check | None) -> str:
     """What a scan found on one photo, in a word and a number."""
     if check is None:
         return ""
-    if check.examination is None:
+    if check.report is None:
         return f'<span class="uf-badge" title="{escape(check.error or "")}">not checked</span>'
-    report = check.examination.report
-    number = "" if report.probability is None else f" {percent(report.probability)}"
-    return f'<span class="uf-badge uf-{report.label.value}">{BADGES[report.label]}{number}</span>'
+    return verdict_badge(check.report.label, check.report.probability)
+
+
+def verdict_badge(label: Label, probability: float | None) -> str:
+    """A verdict in a word and a number."""
+    number = "" if probability is None else f" {percent(probability)}"
+    return f'<span class="uf-badge uf-{label.value}">{BADGES[label]}{number}</span>'
 
 
 def facts(pairs: list[tuple[str, str]]) -> str:

@@ -12,15 +12,6 @@ from unfake.catalog.photo import Colour, OrderBy, Orientation
 from unfake.services import Services
 from unfake.ui import html
 
-# As for the pictures of the gallery: what was clicked is read when the event is sent.
-PICK_SUGGESTION = """
-element.addEventListener('click', (event) => {
-  const chip = event.target.closest('[data-query]');
-  if (!chip) return;
-  window.unfakeWord = chip.dataset.query;
-  trigger('click');
-});
-"""
 PICKED_SUGGESTION = "(word, ...others) => [window.unfakeWord, ...others]"
 
 
@@ -61,5 +52,5 @@ def build(services: Services) -> SearchTab:
         else:
             filters.append(gr.Dropdown([""], value="", visible=False))
         go = gr.Button("Search", variant="primary", scale=1, min_width=120, elem_id="go")
-    chips = gr.HTML(html.suggestions(), js_on_load=PICK_SUGGESTION, elem_id="suggestions")
+    chips = gr.HTML(html.suggestions(), js_on_load=html.keep_click("query", "unfakeWord"), elem_id="suggestions")
     return SearchTab(query, filters, go, chips)

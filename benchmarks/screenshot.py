@@ -1,0 +1,33 @@
+"""The picture at the top of the README: ``python -m benchmarks.screenshot`` (needs Chromium)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.conftest import CHROMIUM_FLAGS, ROOT, find_chromium, running_app
+
+SAMPLE = "smiling-woman"
+
+
+def main() -> None:
+    """Classify a sample through Details, as a visitor would, and save what the page shows."""
+    with (
+        tempfile.TemporaryDirectory() as cache,
+        running_app(Path(cache)) as address,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=1.5)
+        page.goto(address)
+        page.locator("#picture input[type=file]").set_input_files(ROOT / "unfake/catalog/samples" / f"{SAMPLE}.jpg")
+        page.locator(".uf-verdict img.uf-heat").wait_for()
+        page.wait_for_function("document.querySelector('#picture img')?.complete")
+        page.screenshot(path=ROOT / "docs" / "screenshot.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
