@@ -24,6 +24,8 @@ CHROMIUM_FLAGS = [
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
+    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
+    "--use-fake-ui-for-media-stream",
 ]
 
 
@@ -101,6 +103,7 @@ def browser() -> Iterator[Browser]:
 def opened(browser: Browser, address: str, width: int, height: int, *allowed: str) -> Iterator[Page]:
     """The page at ``address``, in a browser that reaches nothing but it and what begins with ``allowed``."""
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context.grant_permissions(["camera", "clipboard-read", "clipboard-write"], origin=address)
     within = (address, "data:", "blob:", *allowed)
     context.route(lambda url: not url.startswith(within), lambda route: route.abort())
     page = context.new_page()

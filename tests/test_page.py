@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import pillow_heif
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import SAMPLES, opened
+
+pillow_heif.register_heif_opener()
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
@@ -96,3 +101,38 @@ def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url:
     expect(page.locator("#history td", has_text="espresso.jpg")).to_be_visible()
     page.locator("#clear-history").click()
     expect(page.locator("#history")).to_contain_text("Nothing here yet")
+
+
+def test_a_picture_from_the_webcam(page: Page) -> None:
+    page.locator("#picture .source-selection button").nth(1).click()
+    page.locator("#picture button", has_text="access").click()
+    page.wait_for_function("document.querySelector('#picture video')?.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")
+    page.get_by_role("button", name="capture photo", exact=True).click()
+    expect(page.locator(".uf-verdict")).to_contain_text("px, PNG")
+
+
+def test_a_picture_from_the_clipboard(page: Page) -> None:
+    page.evaluate(
+        """async () => {
+            const canvas = document.createElement('canvas');
+            canvas.width = canvas.height = 300;
+            const brush = canvas.getContext('2d');
+            for (let x = 0; x < 300; x += 10) {
+                brush.fillStyle = `hsl(${x}, 80%, 50%)`;
+                brush.fillRect(x, 0, 10, 300);
+            }
+            const blob = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+        }"""
+    )
+    page.locator("#picture .source-selection button").nth(2).click()
+    expect(page.locator(".uf-verdict")).to_contain_text("300 × 300 px, PNG")
+
+
+@pytest.mark.parametrize("ending", ["heic", "tiff"])
+def test_pictures_that_a_browser_cannot_show(page: Page, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"espresso.{ending}"
+    with Image.open(SAMPLES / "espresso.jpg") as sample:
+        sample.save(path)
+    page.locator("#picture input[type=file]").set_input_files(path)
+    expect(page.locator(".uf-verdict")).to_contain_text(f"600 × 400 px, {ending.upper()}")

@@ -153,6 +153,19 @@ def test_a_scan_survives_pictures_that_cannot_be_had(page: Page) -> None:
     expect(badges.filter(has_text="no verdict").first).to_be_visible()  # an illustration
 
 
+def test_a_scan_can_be_stopped_and_gone_on_with(page: Page) -> None:
+    search(page, "odd")
+    page.locator("#more").click()
+    expect(page.locator("#gallery .uf-tile")).to_have_count(16)  # one of these pictures is slow to come
+    page.locator("#scan").click()
+    with page.expect_response("**/reset"):  # the last of what Gradio sends to end an event
+        page.locator("#stop").click()
+    expect(page.locator("#progress")).to_contain_text("Stopped")
+    expect(page.locator("#stop")).to_be_hidden()
+    page.locator("#scan").click()
+    expect(page.locator("#gallery .uf-badge")).to_have_count(page.locator("#gallery .uf-tile").count())
+
+
 def test_the_latest_click_wins(page: Page) -> None:
     search(page, "photo")
     expect(page.locator("#gallery .uf-tile")).to_have_count(12)

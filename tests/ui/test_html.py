@@ -116,8 +116,8 @@ def test_a_scan_badges_the_grid_and_hides_what_is_likely_fake() -> None:
         "real": Check(real, examination(Label.LIKELY_REAL, 0.02).report, None),
     }
     every = grid.gallery("", (fake, real), 2, SampleCatalog(), checks=checks)
-    assert "likely AI 97 %" in every
-    assert "real 2 %" in every
+    assert "likely AI · 97 %" in every
+    assert "real · 2 % AI" in every
     kept = grid.gallery("", (fake, real), 2, SampleCatalog(), checks=checks, hide=True)
     assert 'data-photo="fake"' not in kept
     assert "1 hidden" in kept

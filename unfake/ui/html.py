@@ -116,8 +116,10 @@ def badge(check: Check | None) -> str:
 
 
 def verdict_badge(label: Label, probability: float | None) -> str:
-    """A verdict in a word and a number."""
-    number = "" if probability is None else f" {percent(probability)}"
+    """A verdict in a word, with the probability of fake."""
+    number = "" if probability is None else f" · {percent(probability)}"
+    if label in (Label.LIKELY_REAL, Label.INCONCLUSIVE):  # "real · 33 %" would read as a probability of being real
+        number += " AI"
     return f'<span class="uf-badge uf-{label.value}">{BADGES[label]}{number}</span>'
 
 
