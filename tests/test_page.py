@@ -81,6 +81,10 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
 def test_about_shows_the_model_card(page: Page) -> None:
     page.get_by_role("tab", name="About").click()
     expect(page.locator("#about h1, #about h2").first).to_be_visible()
+    source = page.locator("#about td", has_text="danhammo6_zimage").first
+    box = source.bounding_box()
+    assert box is not None
+    assert box["width"] > 2 * box["height"]  # on one line, also on a phone
 
 
 def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url: str) -> None:

@@ -102,7 +102,7 @@ class TorchRuntime:
         """See `Runtime.run`."""
         torch = self._torch
         with torch.inference_mode(), torch.autocast(self._device, torch.bfloat16, enabled=self._bf16):
-            logits, maps = self._graph(torch.from_numpy(np.ascontiguousarray(views)).to(self._device))
+            logits, maps = self._graph(torch.tensor(views).to(self._device))  # a copy: pictures are read-only
         return logits.float().cpu().numpy(), maps.float().cpu().numpy()
 
 
