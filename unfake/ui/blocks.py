@@ -108,11 +108,11 @@ def _connect_gallery(
     tab.more.click(more, [tab.shown, tab.hide], loaded, trigger_mode="once", cancels=[scanning], **PRIVATE).then(
         lambda: gr.Button(visible=False), None, tab.stop, show_progress="hidden", **PRIVATE
     )
-    tab.stop.click(
+    # The buttons change only after the scan has ended: what it had sent before may still be on its way.
+    tab.stop.click(None, cancels=[scanning], show_progress="hidden", **PRIVATE).then(
         lambda: (*gallery.rested(), grid.stopped()),
         None,
         [tab.scan, tab.stop, tab.progress],
-        cancels=[scanning],
         show_progress="hidden",
         **PRIVATE,
     )
