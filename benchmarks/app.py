@@ -7,7 +7,6 @@ the bundled samples over the Gradio client API, one after the other.
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import requests
 from gradio_client import Client, handle_file
+
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = sorted((ROOT / "unfake/catalog/samples").glob("*.jpg"))
@@ -35,12 +36,6 @@ class Run:
     runtime: str
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _peak_memory(pid: int) -> float:
     """Peak resident memory in MB (Linux: VmHWM in /proc)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -49,7 +44,7 @@ def _peak_memory(pid: int) -> float:
 
 def measure(cache: Path) -> Run:
     """One start and one verdict for each sample."""
-    port = _free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "UNFAKE_CACHE": str(cache), "UNFAKE_STORE": "memory"}
     started = time.perf_counter()
