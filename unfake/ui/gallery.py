@@ -33,10 +33,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the gallery shows: the photos loaded so far for a query, and the checks of those that were scanned."""
+    """What the gallery shows: the photos of the first ``page`` pages of a query, and the checks of those scanned."""
 
     query: Query | None = None
     photos: tuple[Photo, ...] = ()
+    page: int = 0
     total: int = 0
     checks: Mapping[str, Check] = field(default_factory=dict)
 
@@ -87,7 +88,7 @@ def load(services: Services, query: Query, before: Shown, hide: bool) -> tuple[A
     try:
         page = services.search(
             query.words,
-            len(before.photos) // PAGE + 1,
+            before.page + 1,
             PAGE,
             orientation=query.orientation,
             colour=query.colour,
@@ -100,7 +101,7 @@ def load(services: Services, query: Query, before: Shown, hide: bool) -> tuple[A
         return failed, gr.skip(), gr.Button(visible=bool(before.photos)), gr.skip(), "", before
     known = {photo.id for photo in before.photos}
     photos = (*before.photos, *(photo for photo in page.photos if photo.id not in known))
-    shown = Shown(query, photos, page.total, before.checks)
+    shown = Shown(query, photos, page.page, page.total, before.checks)
     some = bool(photos)
     more = gr.Button(visible=bool(page.photos) and page.page < page.total_pages)
     return draw(services, shown, hide), more, gr.Button(visible=some), gr.Checkbox(visible=some), "", shown
