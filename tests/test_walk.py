@@ -73,9 +73,10 @@ def test_pictures_are_hotlinked_and_credited(page: Page, unsplash: Unsplash) -> 
     expect(tiles).to_have_count(24)
     for picture in page.locator("#gallery img").all():
         assert (picture.get_attribute("src") or "").startswith(unsplash.url)
-    credit = tiles.first.locator("a")
+    credit = tiles.first.locator("a").first
     assert "utm_source=unfake" in (credit.get_attribute("href") or "")
     expect(tiles.first).to_contain_text("Photo by")
+    expect(tiles.first.get_by_role("link", name="Unsplash")).to_be_visible()
 
 
 def test_nothing_found_is_said(page: Page) -> None:
@@ -128,6 +129,9 @@ def test_the_way_from_search_to_download(page: Page, unsplash: Unsplash) -> None
     doubtful.first.locator("button").click()
     page.locator("#download-photo").click()
     expect(page.locator("#download .uf-stakes")).to_contain_text("Before you use it")
+    shown = page.locator("#download .uf-verdict")
+    assert (shown.locator("img.uf-picture").get_attribute("src") or "").startswith(unsplash.url)
+    expect(shown).to_contain_text("on Unsplash")
     assert sum(unsplash.downloads.values()) == counted + 1
     page.locator("#another").click()
     expect(tiles.first).to_be_visible()

@@ -54,8 +54,8 @@ def test_nothing_from_outside_becomes_markup() -> None:
     taken = Download(photo, "https://images.example/?" + HOSTILE, HOSTILE, datetime.now(UTC))
     entry = HistoryEntry.of(found.report, "classified")
     shown = [
-        cards.verdict(found, THRESHOLDS, photo),
-        cards.question(found, THRESHOLDS, photo),
+        cards.verdict(found, THRESHOLDS, SampleCatalog(), photo),
+        cards.question(found, THRESHOLDS, SampleCatalog(), photo),
         cards.details(photo, SampleCatalog()),
         cards.download(taken, found),
         grid.gallery(HOSTILE, (photo,), 1, SampleCatalog(), checks=checks),
@@ -71,7 +71,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
 @pytest.mark.parametrize(("label", "headline"), HEADLINES.items())
 def test_every_label_has_its_words(label: Label, headline: str) -> None:
     probability = None if label is Label.NOT_APPLICABLE else 0.5
-    markup = cards.verdict(examination(label, probability), THRESHOLDS)
+    markup = cards.verdict(examination(label, probability), THRESHOLDS, SampleCatalog())
     assert headline in markup
     assert f'data-label="{label.value}"' in markup
     assert ("uf-scale" in markup) == (probability is not None)
@@ -96,7 +96,7 @@ def test_a_sample_keeps_its_secret_until_the_verdict() -> None:
     before = cards.details(sample, SampleCatalog()) + grid.gallery("", (sample,), 1, SampleCatalog())
     assert "SDXL" not in before
     assert "an AI-generated picture made with SDXL" in cards.verdict(
-        examination(Label.LIKELY_REAL, 0.1), THRESHOLDS, sample
+        examination(Label.LIKELY_REAL, 0.1), THRESHOLDS, SampleCatalog(), sample
     )
 
 

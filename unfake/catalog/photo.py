@@ -179,6 +179,10 @@ class Catalog(Protocol):
         """Tell the catalog that a user downloads the photo; gives the address of the file. Raises CatalogError."""
 
     @property
+    def home_url(self) -> str | None:
+        """The link to the catalog's site that belongs into every credit; None where there is no site."""
+
+    @property
     def remaining(self) -> int | None:
         """Requests left for now, a hint; None where nobody counts."""
 

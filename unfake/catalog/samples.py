@@ -53,6 +53,7 @@ class SampleCatalog:
     """
 
     name: Literal["samples"] = "samples"
+    home_url: None = None
     remaining: None = None
     limit: None = None
 

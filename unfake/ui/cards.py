@@ -35,11 +35,6 @@ STAKES = (
 )
 
 
-def _on(catalog: Catalog) -> str:
-    home = getattr(catalog, "home_url", None)
-    return f" on {link(home, 'Unsplash')}" if home else ""
-
-
 def details(photo: Photo, catalog: Catalog) -> str:
     """Everything the catalog says of one photo, and nothing that would give the verdict away."""
     camera = ""
@@ -49,7 +44,7 @@ def details(photo: Photo, catalog: Catalog) -> str:
         camera = ", ".join(escape(str(p)) for p in (*parts, c.focal_length and f"{c.focal_length} mm") if p)
         camera += f", ISO {c.iso}" if c.iso else ""
     pairs = [
-        ("By", "named with the verdict" if photo.truth else f"{credit(photo)}{_on(catalog)}"),
+        ("By", "named with the verdict" if photo.truth else credit(photo, catalog)),
         ("Size", f"{photo.width} × {photo.height} px"),
         ("Date", escape((photo.created_at or "")[:10])),
         ("Camera", camera),
@@ -90,11 +85,11 @@ def _scale(probability: float, thresholds: Thresholds) -> str:
     )
 
 
-def _picture(found: Examination) -> str:
+def _picture(found: Examination, photo: Photo | None) -> str:
+    """The picture under its heat map; one of a catalog by the catalog's own address, as Unsplash's guidelines ask."""
     report = found.report
-    image = (
-        f'<img class="uf-picture" src="{overlay.preview(found.picture.pixels)}" alt="The picture that was classified">'
-    )
+    source = picture_address(photo, "regular") if photo else overlay.preview(found.picture.pixels)
+    image = f'<img class="uf-picture" src="{escape(source)}" alt="The picture that was classified">'
     if not report.heatmap:
         return f'<figure class="uf-map">{image}</figure>'
     return (
@@ -105,9 +100,12 @@ def _picture(found: Examination) -> str:
     )
 
 
-def _truth(photo: Photo | None) -> str:
-    if photo is None or photo.truth is None:
+def _origin(photo: Photo | None, catalog: Catalog) -> str:
+    """The credit of a photo of the catalog; of a sample also what it really is."""
+    if photo is None:
         return ""
+    if photo.truth is None:
+        return f'<p class="uf-quiet">Photo by {credit(photo, catalog)}</p>'
     what = "a real photograph" if photo.truth == "real" else "an AI-generated picture"
     made = f"{what} made with {escape(photo.generator)}" if photo.generator else what
     licence = link(photo.licence_url, photo.licence)
@@ -128,7 +126,7 @@ def _seen(report: Report) -> str:
     return "1 view" if report.views == 1 else f"{report.views} views"
 
 
-def verdict(found: Examination, thresholds: Thresholds, photo: Photo | None = None) -> str:
+def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo: Photo | None = None) -> str:
     """The answer: label in words, probability on the scale, heat map over the picture, and who says so."""
     report = found.report
     picture = report.picture
@@ -153,18 +151,18 @@ def verdict(found: Examination, thresholds: Thresholds, photo: Photo | None = No
     return (
         f'<article class="uf uf-verdict uf-{report.label.value}" data-label="{report.label.value}" aria-live="polite">'
         f"<header>{_icon(report.label)}<div><h2>{HEADLINES[report.label]}</h2>{number}</div></header>"
-        f'<div class="uf-body">{scale}{_picture(found)}{_truth(photo)}'
+        f'<div class="uf-body">{scale}{_picture(found, photo)}{_origin(photo, catalog)}'
         f"<p>{escape(report.reason)} {ADVICE[report.label]}</p>{notice}{facts(pairs)}"
         '<p class="uf-quiet uf-note">An estimate by a neural network, not proof. '
         "How often it is wrong, and on what, stands under About.</p></div></article>"
     )
 
 
-def question(found: Examination, thresholds: Thresholds, photo: Photo) -> str:
+def question(found: Examination, thresholds: Thresholds, catalog: Catalog, photo: Photo) -> str:
     """Before a doubtful download: the evidence, and what is at stake."""
     stakes = "".join(f"<li><b>{what}.</b> {why}</li>" for what, why in STAKES)
     return (
-        f"{verdict(found, thresholds, photo)}"
+        f"{verdict(found, thresholds, catalog, photo)}"
         f'<div class="uf uf-stakes"><h3>Before you use it</h3><ul>{stakes}</ul></div>'
     )
 

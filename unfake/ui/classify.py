@@ -59,7 +59,7 @@ def answer(services: Services, examine: Callable[[], Examination], photo: Photo 
     except UnfakeError as error:
         return html.message("Not classified", str(error), error=True), None, None
     thresholds = services.checkpoint.config.thresholds
-    return cards.verdict(found, thresholds, photo), found.report.to_json(), found
+    return cards.verdict(found, thresholds, services.catalog, photo), found.report.to_json(), found
 
 
 def build(services: Services, visitor: gr.BrowserState) -> ClassifyTab:

@@ -88,7 +88,7 @@ def begin_download(
         return html.message("Not downloaded", str(error), error=True), *questions(False), None
     if found.report.label is Label.LIKELY_REAL:
         return take(services, photo_id, found, visitor), *questions(False), found
-    return cards.question(found, thresholds, photo), *questions(True), found
+    return cards.question(found, thresholds, services.catalog, photo), *questions(True), found
 
 
 def take(services: Services, photo_id: str | None, found: Examination | None, visitor: str) -> str:

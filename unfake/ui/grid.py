@@ -16,12 +16,12 @@ FEW_REQUESTS = 10
 EMPTY_CHECKS: Mapping[str, Check] = {}
 
 
-def tile(photo: Photo, check: Check | None = None) -> str:
+def tile(photo: Photo, catalog: Catalog, check: Check | None = None) -> str:
     """One picture of the gallery: the picture opens it, under it stands its credit, or a sample's title.
 
     A sample's credit would give away whether it is real, so it comes with the verdict.
     """
-    caption = escape(photo.title) if photo.truth else f"Photo by {credit(photo)}"
+    caption = escape(photo.title) if photo.truth else f"Photo by {credit(photo, catalog)}"
     return (
         f'<article class="uf-tile"><button type="button" data-photo="{escape(photo.id)}" '
         f'aria-label="Open: {escape(photo.title)}"><img loading="lazy" src="{escape(picture_address(photo, "small"))}" '
@@ -52,7 +52,7 @@ def gallery(
     noun = "picture" if total == 1 else "pictures"
     shown = "" if len(photos) == total else f", {len(photos)} loaded"
     hidden = f", {len(photos) - len(kept)} hidden" if len(kept) < len(photos) else ""
-    tiles = "".join(tile(photo, checks.get(photo.id)) for photo in kept)
+    tiles = "".join(tile(photo, catalog, checks.get(photo.id)) for photo in kept)
     return (
         f'<div class="uf"><p class="uf-count"><b>{total:,} {noun} {words}{shown}{hidden}</b>'
         f'<span class="uf-quiet">{_where(catalog)}</span></p><div class="uf-grid">{tiles}</div></div>'

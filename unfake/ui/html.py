@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from unfake.catalog.photo import Photo
+from unfake.catalog.photo import Catalog, Photo
 from unfake.catalog.samples import SAMPLES_FOLDER
 from unfake.detector.calibration import Label
 from unfake.report import percent
@@ -101,9 +101,11 @@ def suggestions() -> str:
     return f'<div class="uf uf-chips" aria-label="Suggestions">{chips}</div>'
 
 
-def credit(photo: Photo) -> str:
-    """Who made the picture, with the links that its catalog asks for."""
-    return link(photo.photographer.profile_url, photo.photographer.name)
+def credit(photo: Photo, catalog: Catalog) -> str:
+    """Who made the picture and where it stands, with the links that Unsplash's attribution guideline asks for."""
+    maker = link(photo.photographer.profile_url, photo.photographer.name)
+    # bdi: a name written from right to left, or one that says so, does not turn the words around it
+    return f"<bdi>{maker}</bdi> on {link(catalog.home_url, 'Unsplash')}" if catalog.home_url else maker
 
 
 def badge(check: Check | None) -> str:
