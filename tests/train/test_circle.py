@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from train import calibrate, card, evaluate, export, fit
+from train import bundled, calibrate, card, evaluate, export
 from train.data import read_pool
 from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint, load_folder
@@ -55,21 +55,21 @@ def run(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     class Stopped(Exception):
         pass
 
-    ordinary = fit.Trainer.learn
+    ordinary = bundled.Trainer.learn
 
-    def stop_after_seven(self: fit.Trainer, *args: Any) -> tuple[float, float]:
+    def stop_after_seven(self: bundled.Trainer, *args: Any) -> tuple[float, float]:
         if len(learned) == 7:
             raise Stopped
         learned.append(1)
         return ordinary(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit.Trainer, "learn", stop_after_seven)
+        patch.setattr(bundled.Trainer, "learn", stop_after_seven)
         with pytest.raises(Stopped):
-            fit.train(CONFIG, pool, folder, resume=False)
+            bundled.train(CONFIG, pool, folder, resume=False)
     state = torch.load(folder / "state.pt", weights_only=True)
     assert state["step"] == 6
-    fit.train(CONFIG, pool, folder, resume=True)
+    bundled.train(CONFIG, pool, folder, resume=True)
     return folder
 
 
@@ -175,7 +175,7 @@ def test_the_log_is_written(run: Path) -> None:
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
-    rates = [fit.learning_rate(step, 100, 1.0, 10) for step in range(100)]
+    rates = [bundled.learning_rate(step, 100, 1.0, 10) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(1.0)
     assert rates[99] < 0.001

@@ -1,4 +1,4 @@
-"""Train a checkpoint: ``python -m train.fit CONFIG --pool POOL --out RUN [--resume]``."""
+"""Train the bundled network: ``python -m train.bundled CONFIG --pool POOL --out RUN [--resume]``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The corpus: pictures of several sources as one `datasets.DatasetDict`."""
