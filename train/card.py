@@ -1,6 +1,7 @@
-"""Write a checkpoint's model card from its configuration and metrics: ``python -m train.card CHECKPOINT``.
+"""Write a checkpoint's model card and its plots: ``python -m train.card CHECKPOINT``.
 
-Every figure on the card comes from ``metrics.json``, so the card can't say anything else than what was measured.
+Every figure on the card comes from ``metrics.json``, and the plots from ``predictions.csv`` beside it, so the card
+cannot say anything else than what was measured.
 """
 
 from __future__ import annotations
@@ -9,7 +10,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from train import plots
+from train.calibrate import judge_all
+from train.evaluate import load
+from train.metrics import Judged
+from train.protocol import Protocol
 from unfake.detector.checkpoint import Checkpoint, load_folder
+from unfake.detector.config import CARD
 
 FRONT = """\
 ---
@@ -22,60 +29,111 @@ tags:
 ---
 
 """
+PREDICTIONS = "predictions.csv"
+DELIVERIES = {
+    "clean": "as stored",
+    "web": "long side at most 1080 px, JPEG quality 80, as a stock site shows it",
+    "hard": "long side at most 512 px, JPEG quality 60, then 50, as a messenger leaves it",
+}
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
+def _share(figure: list[float] | None) -> str:
+    return "–" if figure is None else f"{100 * figure[0]:.0f} %"
 
 
-def _auc(figures: dict[str, Any]) -> str:
-    if figures["auc"] is None:
+def _number(figure: list[float] | None) -> str:
+    return "–" if figure is None else f"{figure[0]:.2f}"
+
+
+def _ranged(figure: list[float] | None, unit: float = 1) -> str:
+    if figure is None:
         return "–"
-    low, high = figures["auc_interval"]
-    return f"{figures['auc']:.2f} ({low:.2f}–{high:.2f})"
+    value, low, high = (unit * each for each in figure)
+    return f"{value:.2f} ({low:.2f}–{high:.2f})" if unit == 1 else f"{value:.0f} % ({low:.0f}–{high:.0f})"
 
 
-def table(sources: dict[str, Any], names: list[str], delivery: str) -> str:
-    """One delivery's figures, a row a source, as Markdown."""
+def ranking(metrics: dict[str, Any], names: list[str], delivery: str) -> str:
+    """How well the network tells the labels apart, a row a source, as Markdown."""
     lines = [
-        "| source | real | fake | AUC (95 %) | real called AI | real called real | AI called AI | AI called real "
-        "| inconclusive |",
+        "| source | real | fake | AUC of headers | AUC (95 %) | balanced accuracy | fakes found at 1 % | at 5 % "
+        "| calibration error |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name in names:
-        f = sources[name].get(delivery)
-        if f:
-            shares = ("real_called_fake", "real_called_real", "fake_called_fake", "fake_called_real", "inconclusive")
-            cells = " | ".join(_share(f[s]) for s in shares)
-            lines.append(f"| {name} | {f['real']} | {f['fake']} | {_auc(f)} | {cells} |")
+        f = metrics["sources"][name][delivery]
+        reached = metrics["header_auc"][name]
+        cells = [
+            name,
+            str(f["real"]),
+            str(f["fake"]),
+            "–" if reached is None else f"{reached:.2f}",
+            _ranged(f["auc"]),
+            _number(f["balanced_accuracy"]),
+            _share(f["tpr_at_1_fpr"]),
+            _share(f["tpr_at_5_fpr"]),
+            _number(f["calibration_error"]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _mean_auc(sources: dict[str, Any], names: list[str], delivery: str) -> float | None:
-    found = [sources[n][delivery]["auc"] for n in names if sources[n][delivery]["auc"] is not None]
-    return sum(found) / len(found) if found else None
+def verdicts(metrics: dict[str, Any], names: list[str], delivery: str) -> str:
+    """What the app would say, a row a source, as Markdown."""
+    lines = [
+        "| source | real called AI (95 %) | real called real | AI called AI (95 %) | AI called real | inconclusive |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        f = metrics["sources"][name][delivery]
+        cells = [
+            name,
+            _ranged(f["real_called_fake"], 100),
+            _share(f["real_called_real"]),
+            _ranged(f["fake_called_fake"], 100),
+            _share(f["fake_called_real"]),
+            _share(f["inconclusive"]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def _worst(sources: dict[str, Any], names: list[str]) -> str:
-    ranked = sorted((n for n in names if sources[n]["web"]["auc"] is not None), key=lambda n: sources[n]["web"]["auc"])
-    return ", ".join(f"{n} ({sources[n]['web']['auc']:.2f})" for n in ranked[:3])
+def _worst(metrics: dict[str, Any], paired: list[str]) -> str:
+    ranked = sorted(paired, key=lambda n: metrics["sources"][n]["web"]["auc"][0])
+    return ", ".join(f"`{n}` ({metrics['sources'][n]['web']['auc'][0]:.2f})" for n in ranked[:3])
+
+
+def _headline(metrics: dict[str, Any]) -> str:
+    lines = [
+        "| delivery | mean AUC (95 %) | real called AI | AI called AI | AI called real | inconclusive "
+        "| portraits and camera originals called AI (95 %) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for delivery, f in metrics["headline"].items():
+        reals = metrics["portraits_and_cameras"][delivery]["real_called_fake"]
+        shares = " | ".join(
+            _share(f[s]) for s in ("real_called_fake", "fake_called_fake", "fake_called_real", "inconclusive")
+        )
+        lines.append(f"| {delivery} | {_ranged(f['auc'])} | {shares} | {_ranged(reals, 100)} |")
+    return "\n".join(lines)
+
+
+def _tables(metrics: dict[str, Any]) -> str:
+    paired, names = metrics["protocol"]["paired"], sorted(metrics["sources"])
+    both = [n for n in names if metrics["sources"][n]["web"]["auc"] is not None]
+    ordered = [*sorted(paired), *[n for n in names if n not in paired]]
+    parts = []
+    for delivery in metrics["headline"]:
+        parts.append(f"### {delivery}: {DELIVERIES[delivery]}")
+        parts.append(ranking(metrics, [n for n in ordered if n in both], delivery))
+        parts.append(verdicts(metrics, ordered, delivery))
+    return "\n\n".join(parts)
 
 
 def card(checkpoint: Checkpoint) -> str:
-    """The card, Markdown with front matter."""
+    """The card, Markdown with front matter. Needs figures by `train.calibrate`."""
     config, metrics = checkpoint.config, checkpoint.metrics()
-    sources, training = metrics["sources"], config.training
-    calibrated = metrics["calibrated_on"]
-    tested = [n for n in sources if n not in calibrated]
-    paired = [n for n in tested if sources[n]["web"]["auc"] is not None and n not in training["local_edits"]]
-    means = ", ".join(
-        f"{mean:.2f} at {delivery}"
-        for delivery in metrics["deliveries"]
-        if (mean := _mean_auc(sources, paired, delivery)) is not None
-    )
-    deliveries = "\n".join(f"- *{name}*: {what}" for name, what in metrics["deliveries"].items())
-    tables = "\n\n".join(f"**{d}**\n\n{table(sources, tested, d)}" for d in metrics["deliveries"])
-    rule = training["threshold_rule"]
+    training, protocol = config.training, metrics["protocol"]
+    paired, limits = protocol["paired"], config.thresholds
     return (
         FRONT
         + f"""\
@@ -86,49 +144,85 @@ Says of a picture how likely it is that an AI generated or manipulated it. Backb
 
 ## What it gets right, and what it doesn't
 
-Measured on {metrics["date"]}, on sources that neither the training nor the calibration has seen, with the command
-`{metrics["command"]}`. Mean AUC over {len(paired)} sources with real and generated pictures: {means}. An AUC of 0.5 is
-a coin toss. Worst at *web*: {_worst(sources, paired)}.
+Measured on {metrics["date"]} on generators and cameras that the measured networks never saw: for every source below, a
+network was trained by the same recipe with that source (and its fold's others) left out, and measured on it. The
+network in this checkpoint was then trained on all of them, so it cannot be measured on these pictures any more. What
+a picture is said to be follows a calibration fitted without its network. The protocol is in `docs/protocol.md`.
 
-{deliveries}
+Over the {len(paired)} sources that have modern fakes and real pictures of their own ({", ".join(paired)}):
 
-{tables}
+{_headline(metrics)}
 
-"–": the source has no pictures of that label. `ciplab_chmoe_result` holds real portraits with a face part replaced by
-hand in an image editor: local edits, which this network was not trained on.
+An AUC of 0.5 is a coin toss. Worst three at *web*: {_worst(metrics, paired)}.
+
+![ROC curves by delivery](plots/roc.svg)
+![Reliability diagram at web](plots/reliability.svg)
+![AUC of each source at web](plots/sources.svg)
+
+{_tables(metrics)}
+
+"–": the source lacks the pictures that the figure needs. *AUC of headers*: what a random forest reaches on size,
+format, JPEG quality and bits per pixel of the files as they came, with no look at the picture: where it is near 1 and
+the network's near 0.5, the files tell the label and the network does not. *web* and *hard* re-encode both labels alike.
+*Fakes found at 1 % (5 %)*: where the threshold is set for that share of the source's own real pictures.
+`ciplab_chmoe_result` holds real portraits with a face part replaced by hand in an image editor: local edits, on which
+this network is no better than chance.
 
 ## How to read its verdicts
 
-From a probability of {config.thresholds.likely_fake:.3f} up it says *likely AI-generated*, from
-{config.thresholds.likely_real:.3f} down *likely real*, and between them *inconclusive*. The probability was calibrated,
-with as many real as fake pictures in mind, on {", ".join(calibrated)}; there, at *{rule["delivery"]}*, at most
-{_share(rule["false_alarms"])} of the real pictures are called AI-generated and at most {_share(rule["misses"])} of the
-generated ones real. On other sources it is wrong as often as the tables say.
+From a probability of {limits.likely_fake:.3f} up it says *likely AI-generated*, from {limits.likely_real:.3f} down
+*likely real*, and between them *inconclusive*. The band widens by {limits.widening:g} standard errors of the mean
+over the crops, so a picture whose parts disagree is inconclusive; and so is one whose verdict changes when it is
+shrunk to three quarters and recompressed. The thresholds were set so that at *web* at most
+{100 * protocol["false_alarms"]:.0f} % of the real pictures of the sources above are called AI-generated and at most
+{100 * protocol["misses"]:.0f} % of the generated ones real. The probability takes real and fake pictures for equally
+frequent.
 
 ## Not for
 
-- accusing a person: a verdict is an estimate, not proof;
+- accusing a person: a verdict is an estimate, not proof; nobody should publish, fire, fail or sue on it alone;
 - local edits (a retouched face, an erased object), drawings, renderings, screenshots, or pictures of pictures;
-- generators that are newer than its training pictures, without measuring it on them first.
+- generators newer than its training pictures, without measuring it on them first;
+- pictures under about 500 px: see *hard*.
 
 ## What it was trained on
 
-{training["pictures"]:,} pictures of {len(training["sources"])} sources, as real and fake pairs of crops under the same
-drawn resizing and JPEG compression, {training["steps"]:,} steps of {training["batch"]} crops, from ImageNet weights:
-{", ".join(training["sources"])}. {training["note"]}
+{training["pictures"]:,} pictures of {len(training["sources"])} sources, as real and fake crops under the same drawn
+resizing and JPEG compression, {training["steps"]:,} steps of {training["batch"]} crops:
+{", ".join(training["sources"])}.
+{training["note"]}
 
-Held out from training: {", ".join(training["held_out"])}. Many of these pictures carry no licence for redistribution:
-they were used for training and measuring only.
+Many of these pictures carry no licence for redistribution: they were used for training and measuring only.
 """
     )
+
+
+def draw_plots(checkpoint: Checkpoint) -> None:
+    """ROC curves, reliability diagram and a bar a source, from the predictions beside the metrics."""
+    metrics = checkpoint.metrics()
+    protocol = Protocol(**metrics["protocol"])
+    judged = judge_all(load(checkpoint.folder / PREDICTIONS), protocol, checkpoint.config.thresholds.widening)
+    together = {d: Judged.join([judged[s][d] for s in protocol.paired]) for d in protocol.deliveries}
+    folder = checkpoint.folder / "plots"
+    folder.mkdir(exist_ok=True)
+    plots.roc({d: (j.fake, j.probability) for d, j in together.items()}, folder / "roc.svg")
+    plots.reliability(together["web"].fake, together["web"].probability, folder / "reliability.svg")
+    bars = {s: tuple(f["web"]["auc"]) for s, f in metrics["sources"].items() if f["web"]["auc"] is not None}
+    plots.source_bars(bars, folder / "sources.svg", "AUC at web, source left out")
+
+
+def write(folder: Path) -> None:
+    """Plots and card of the checkpoint in ``folder``."""
+    checkpoint = load_folder(folder)
+    draw_plots(checkpoint)
+    (folder / CARD).write_text(card(checkpoint))
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
-    args = parser.parse_args()
-    (args.checkpoint / "README.md").write_text(card(load_folder(args.checkpoint)))
+    write(parser.parse_args().checkpoint)
 
 
 if __name__ == "__main__":

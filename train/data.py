@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from train.transforms import deliver, draw
+from train.transforms import Delivery, deliver, draw
 from unfake.detector.views import Pixels, ViewRule, resize
 
 LABELS = ("real", "fake")
@@ -76,6 +77,12 @@ class PixelStore:
         self.entries: list[dict[str, object]] = json.loads((folder / "entries.json").read_text())
         self._bytes: NDArray[np.uint8] = np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r")
 
+    def without(self, sources: set[str]) -> PixelStore:
+        """The same store as if it had no picture of ``sources``."""
+        rest = copy(self)
+        rest.entries = [e for e in self.entries if e["source"] not in sources]
+        return rest
+
     def __getitem__(self, index: int) -> Pixels:
         """Pixels uint8 ``[H, W, 3]`` of entry ``index``."""
         entry = self.entries[index]
@@ -127,29 +134,80 @@ def source_weights(entries: list[dict[str, object]], boosted: frozenset[str], bo
     )
 
 
+@dataclass(frozen=True)
+class PairConfig:
+    """How pairs are drawn: px a side, sources drawn ``boost`` times as often, and the shares of `PairedCrops`."""
+
+    size: int
+    boosted: frozenset[str] = frozenset()
+    boost: float = 1.0
+    matched: float = 0.0
+    wide: float = 0.0
+    twinned: float = 0.0
+
+
 class PairedCrops(IterableDataset[tuple[Tensor, Tensor]]):
     """An endless stream of (uint8 ``[2, size, size, 3]``, labels ``[2]``): a real and a fake crop each.
 
-    The delivery is drawn once for both, so that nothing in it can tell the label.
+    The delivery is drawn once for both, so that nothing in it can tell the label. A share ``matched`` of the pairs
+    has both pictures from one source, so that the subjects of other sources cannot tell it either. A share
+    ``twinned`` is a real picture and its own twin from ``twins``, cut at the same place.
     """
 
-    def __init__(self, store: PixelStore, size: int, boosted: frozenset[str], boost: float, seed: int) -> None:
-        self.store, self.size, self.seed = store, size, seed
-        weights = source_weights(store.entries, boosted, boost)
-        self.members = []
-        for label in LABELS:
-            index = np.array([i for i, e in enumerate(store.entries) if e["label"] == label])
-            if not len(index):
-                raise ValueError(f"the pool has no {label} pictures")
-            self.members.append((index, weights[index] / weights[index].sum()))
+    def __init__(
+        self,
+        store: PixelStore,
+        config: PairConfig,
+        seed: int,
+        twins: PixelStore | None = None,
+    ) -> None:
+        self.store, self.config, self.seed, self.twins = store, config, seed, twins
+        weights = source_weights(store.entries, config.boosted, config.boost)
+        self.members = [self._members(weights, {label}) for label in LABELS]
+        both = {str(e["source"]) for e in store.entries if e["label"] == "real"}
+        both &= {str(e["source"]) for e in store.entries if e["label"] == "fake"}
+        self.sources = sorted(both)
+        self.by_source = {s: [self._members(weights, {label}, {s}) for label in LABELS] for s in self.sources}
+        chances = np.array([sum(weights[index].sum() for index, _ in self.by_source[s]) for s in self.sources])
+        self.chances = chances / chances.sum() if len(chances) else chances
+
+    def _members(
+        self, weights: NDArray[np.float64], labels: set[str], sources: set[str] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        index = np.array(
+            [
+                i
+                for i, e in enumerate(self.store.entries)
+                if e["label"] in labels and (sources is None or e["source"] in sources)
+            ]
+        )
+        if not len(index):
+            raise ValueError(f"the pool has no {' or '.join(labels)} pictures")
+        return index, weights[index] / weights[index].sum()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
-            delivery = draw(rng)
-            pair = [
-                deliver(self.store[int(rng.choice(index, p=chances))], self.size, delivery, rng)
-                for index, chances in self.members
-            ]
+            delivery = draw(rng, self.config.wide)
+            if self.twins is not None and rng.random() < self.config.twinned:
+                pair = self._twin(delivery, rng)
+            else:
+                members = self.members
+                if self.sources and rng.random() < self.config.matched:
+                    members = self.by_source[self.sources[int(rng.choice(len(self.sources), p=self.chances))]]
+                pair = [
+                    deliver(self.store[int(rng.choice(index, p=chances))], self.config.size, delivery, rng)
+                    for index, chances in members
+                ]
             yield torch.from_numpy(np.stack(pair)), torch.tensor([0, 1])
+
+    def _twin(self, delivery: Delivery, rng: np.random.Generator) -> list[Pixels]:
+        """A real picture and its twin, at times mixed with it, through the same window of the same delivery."""
+        assert self.twins is not None  # noqa: S101
+        number, window = int(rng.integers(len(self.twins.entries) // 2)), int(rng.integers(2**31))
+        real, fake = self.twins[2 * number], self.twins[2 * number + 1]
+        if rng.random() < 0.3:
+            share = np.float32(rng.uniform(0.4, 1.0))
+            fake = np.rint(share * fake + (1 - share) * real).astype(np.uint8)
+        return [deliver(each, self.config.size, delivery, np.random.default_rng(window)) for each in (real, fake)]

@@ -1,48 +1,65 @@
 """Measure a checkpoint on sources that its training never saw, at three deliveries.
 
 ``python -m train.evaluate CHECKPOINT --pool POOL --out predictions.csv`` runs what the app runs (OpenVINO, the
-checkpoint's own views) and keeps one margin a picture and delivery. `summary` turns them into figures.
+checkpoint's own views) and keeps what the network read off each picture and delivery. `train.calibrate` turns that
+into figures. docs/protocol.md says why it is measured this way.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import math
 import multiprocessing
 import random
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from train.data import Row, open_trimmed, read_pool
+from train.headers import Header, header_auc
 from train.transforms import DELIVERIES
-from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import load_folder
-from unfake.detector.config import CheckpointConfig
+from unfake.detector.decision import Reading, reencode
 from unfake.detector.detector import Detector, obstacle
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The margin (fake logit minus real logit) of one picture at one delivery."""
+    """What a network read off one picture at one delivery, and off the same after `decision.reencode`.
+
+    ``margin`` is fake logit minus real logit, ``error`` its standard error over the views. The margin and error
+    ``again`` are NaN where the picture was not re-encoded. ``network``: id of the checkpoint.
+    """
 
     source: str
     label: str
     delivery: str
     picture: str
     margin: float
+    error: float = 0.0
+    margin_again: float = math.nan
+    error_again: float = math.nan
+    network: str = ""
 
     @property
     def fake(self) -> bool:
         """Whether the picture is fake."""
         return self.label == "fake"
+
+    @property
+    def reading(self) -> Reading:
+        """Of the picture."""
+        return Reading(self.margin, self.error)
+
+    @property
+    def again(self) -> Reading:
+        """Of the re-encoded picture."""
+        return Reading(self.margin_again, self.error_again)
 
 
 @cache
@@ -58,8 +75,23 @@ def _measure(task: tuple[Path, Row]) -> list[Prediction]:
     for name, deliver in DELIVERIES.items():
         pixels = np.asarray(deliver(image))
         if obstacle(pixels) is None:
-            margin = round(detector.margin(pixels), 4)
-            found.append(Prediction(row.source, row.label, name, row.path.name, margin))
+            reading, again = detector.read(pixels), detector.read(reencode(pixels))
+            margin, error, margin_again, error_again = (
+                round(n, 4) for n in (reading.margin, reading.error, again.margin, again.error)
+            )
+            found.append(
+                Prediction(
+                    row.source,
+                    row.label,
+                    name,
+                    row.path.name,
+                    margin,
+                    error,
+                    margin_again,
+                    error_again,
+                    detector.checkpoint.id,
+                )
+            )
     return found
 
 
@@ -87,73 +119,43 @@ def measure(checkpoint: Path, rows: list[Row], processes: int = 2) -> list[Predi
     return found
 
 
+def header_aucs(rows: list[Row]) -> dict[str, float | None]:
+    """By source: the AUC that the files alone reach, no pixel read (see `train.headers`); None with one label only."""
+    found: dict[str, float | None] = {}
+    for source in sorted({row.source for row in rows}):
+        members = [row for row in rows if row.source == source]
+        vectors = np.stack([Header.of(row.path.read_bytes()).vector() for row in members])
+        fake = np.array([row.label == "fake" for row in members])
+        reached = header_auc(vectors, fake, range(len(members)))
+        found[source] = None if reached is None else round(reached, 3)
+    return found
+
+
 def save(predictions: Iterable[Prediction], path: Path) -> None:
     """Write predictions as CSV."""
     with path.open("w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(Prediction.__dataclass_fields__)
-        writer.writerows((p.source, p.label, p.delivery, p.picture, p.margin) for p in predictions)
+        writer.writerows(astuple(p) for p in predictions)
 
 
 def load(path: Path) -> list[Prediction]:
     """Read what `save` wrote."""
     with path.open(newline="") as handle:
         return [
-            Prediction(r["source"], r["label"], r["delivery"], r["picture"], float(r["margin"]))
-            for r in csv.DictReader(handle)
+            Prediction(
+                row["source"],
+                row["label"],
+                row["delivery"],
+                row["picture"],
+                float(row["margin"]),
+                float(row["error"]),
+                float(row["margin_again"]),
+                float(row["error_again"]),
+                row["network"],
+            )
+            for row in csv.DictReader(handle)
         ]
-
-
-def auc_interval(
-    fake: NDArray[np.bool_], margin: NDArray[np.float64], rounds: int = 1000, seed: int = 0
-) -> tuple[float, float, float]:
-    """AUC with its 95 % interval from a bootstrap over pictures within each label."""
-    rng = np.random.default_rng(seed)
-    real, false = np.flatnonzero(~fake), np.flatnonzero(fake)
-    draws = []
-    for _ in range(rounds):
-        drawn = np.concatenate([rng.choice(real, len(real)), rng.choice(false, len(false))])
-        draws.append(roc_auc_score(fake[drawn], margin[drawn]))
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return float(roc_auc_score(fake, margin)), float(low), float(high)
-
-
-def figures(predictions: list[Prediction], config: CheckpointConfig) -> dict[str, Any]:
-    """Figures for one source at one delivery; None where the source lacks the label that a figure needs."""
-    fake = np.array([p.fake for p in predictions])
-    margin = np.array([p.margin for p in predictions])
-    labels = np.array([config.thresholds.label(config.calibration.probability(m)) for m in margin])
-
-    def share(of: NDArray[np.bool_], label: Label) -> float | None:
-        return round(float((labels[of] == label).mean()), 4) if of.any() else None
-
-    found: dict[str, Any] = {
-        "real": int((~fake).sum()),
-        "fake": int(fake.sum()),
-        "auc": None,
-        "auc_interval": None,
-    }
-    if fake.any() and not fake.all():
-        auc, low, high = auc_interval(fake, margin)
-        found |= {"auc": round(auc, 3), "auc_interval": [round(low, 3), round(high, 3)]}
-    return found | {
-        "real_called_fake": share(~fake, Label.LIKELY_FAKE),
-        "real_called_real": share(~fake, Label.LIKELY_REAL),
-        "fake_called_fake": share(fake, Label.LIKELY_FAKE),
-        "fake_called_real": share(fake, Label.LIKELY_REAL),
-        "inconclusive": share(np.ones_like(fake), Label.INCONCLUSIVE),
-    }
-
-
-def summary(predictions: list[Prediction], config: CheckpointConfig) -> dict[str, dict[str, Any]]:
-    """`figures` by source, then by delivery."""
-    groups: dict[str, dict[str, list[Prediction]]] = defaultdict(lambda: defaultdict(list))
-    for prediction in predictions:
-        groups[prediction.source][prediction.delivery].append(prediction)
-    return {
-        source: {delivery: figures(members, config) for delivery, members in deliveries.items()}
-        for source, deliveries in sorted(groups.items())
-    }
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
 def export(run: Path, out: Path) -> None:
     """Write weights, graph and a configuration that is not calibrated yet (see `train.calibrate`)."""
     recipe = json.loads((run / "config.json").read_text())
-    counts = Counter(e["source"] for e in json.loads((run / "pixels" / "entries.json").read_text()))
+    counts: dict[str, int] = recipe["training_sources"]
     model = DeepfakeClassifier.from_pretrained(run / "model", pretrained=False).eval()
     stored = halve(model.state_dict())
     model.load_state_dict(stored)

@@ -56,15 +56,18 @@ def jpeg(image: Image.Image, quality: int, subsampling: int = 2) -> Image.Image:
         return again.convert("RGB")
 
 
-def draw(rng: Generator) -> Delivery:
-    """Draw a delivery: always a possible resize, JPEG nine times in ten, a second pass three times in ten."""
+def draw(rng: Generator, wide: float = 0.0) -> Delivery:
+    """Draw a delivery: always a possible resize, JPEG nine times in ten, a second pass three times in ten.
+
+    ``wide``: share of deliveries that may shrink down to 0.17, so that a crop shows most of a picture.
+    """
 
     def step(low: float, untouched: float) -> Step:
         scale = 1.0 if rng.random() < untouched else float(np.exp(rng.uniform(math.log(low), 0.0)))
         quality = int(rng.integers(45, 97)) if rng.random() < 0.9 else None
         return Step(scale, FILTERS[rng.integers(len(FILTERS))], quality, int(rng.choice((0, 2), p=(0.25, 0.75))))
 
-    steps = [step(0.4, 0.25)]
+    steps = [step(0.17, 0.0) if rng.random() < wide else step(0.4, 0.25)]
     if rng.random() < 0.3:
         steps.append(step(0.6, 0.4))
     jitter = rng.uniform(0.9, 1.1, size=3) if rng.random() < 0.5 else np.ones(3)

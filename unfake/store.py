@@ -46,7 +46,7 @@ Action = Literal["classified", "downloaded"]
 SCHEMA = 1
 """Version of the tables, kept as SQLite's ``user_version``."""
 
-PIPELINE = 1
+PIPELINE = 2
 """Raise it when the way from a picture to its verdict changes in this code: older verdicts are then made anew."""
 
 LONGEST_NAME = 500

@@ -47,3 +47,20 @@ def test_a_calibration_that_gives_no_probability_is_refused(pair: tuple[float, f
 
 def test_margin_is_the_mean_over_views() -> None:
     assert margin(np.array([[0.0, 1.0], [2.0, 0.0]], dtype=np.float32)) == -0.5
+
+
+def test_a_threshold_moves_by_widening_times_the_disagreement() -> None:
+    limits = Thresholds(0.2, 0.8, widening=2.0)
+    logit = math.log(0.9 / 0.1)
+    assert limits.label(0.9) is Label.LIKELY_FAKE
+    assert limits.label(0.9, (logit - math.log(4)) / 2 - 1e-6) is Label.LIKELY_FAKE
+    assert limits.label(0.9, (logit - math.log(4)) / 2 + 1e-6) is Label.INCONCLUSIVE
+    assert limits.label(0.1, (logit - math.log(4)) / 2 - 1e-6) is Label.LIKELY_REAL
+    assert limits.label(0.1, (logit - math.log(4)) / 2 + 1e-6) is Label.INCONCLUSIVE
+    assert limits.label(1.0, 5.0) is Label.LIKELY_FAKE
+
+
+@pytest.mark.parametrize("widening", [-0.1, math.nan, math.inf])
+def test_a_widening_that_narrows_or_is_no_number_is_refused(widening: float) -> None:
+    with pytest.raises(ValueError, match="widening"):
+        Thresholds(0.2, 0.8, widening)

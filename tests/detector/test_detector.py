@@ -20,14 +20,17 @@ def test_a_picture_gets_a_probability_and_a_map(detector: Detector) -> None:
     found = detector.detect(from_path(SAMPLES / "astronaut.jpg").pixels)
     assert found.verdict.probability is not None
     assert 0 < found.verdict.probability < 1
-    assert found.verdict.label is detector.checkpoint.config.thresholds.label(found.verdict.probability)
+    assert found.verdict.label in {
+        Label.INCONCLUSIVE,
+        detector.checkpoint.config.thresholds.label(found.verdict.probability),
+    }
     assert found.views == 9
     assert found.heatmap is not None
     assert (found.heatmap.rows, found.heatmap.columns) == (16, 16)
 
 
 def test_the_verdict_depends_on_the_picture(detector: Detector) -> None:
-    margins = {round(detector.margin(from_path(path).pixels), 3) for path in SAMPLES.glob("*.jpg")}
+    margins = {round(detector.read(from_path(path).pixels).margin, 3) for path in SAMPLES.glob("*.jpg")}
     assert len(margins) == len(list(SAMPLES.glob("*.jpg")))
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from train import bundled, calibrate, card, evaluate, export
-from train.data import read_pool
-from unfake.detector.calibration import Label
+from train import bundled, card, check, evaluate, export, pairs
+from train.errors import RunError
+from train.protocol import Protocol
 from unfake.detector.checkpoint import Checkpoint, load_folder
-from unfake.detector.detector import Detector
 from unfake.detector.runtime import OpenVinoRuntime, TorchRuntime
 
 CONFIG: dict[str, Any] = {
@@ -32,6 +34,8 @@ CONFIG: dict[str, Any] = {
     "local_edits": [],
     "boosted": [],
     "boost": 1.0,
+    "matched": 0.5,
+    "wide": 0.25,
     "steps": 12,
     "batch": 8,
     "learning_rate": 0.002,
@@ -46,6 +50,20 @@ CONFIG: dict[str, Any] = {
 }
 
 
+PROTOCOL = Protocol(
+    name="toy/1",
+    folds={"held": ["held", "one"], "two": ["two"]},
+    paired=["held", "two"],
+    calibrated_on=["held", "one", "two"],
+    portraits_and_cameras=["held"],
+    local_edits=[],
+    false_alarms=0.02,
+    misses=0.02,
+    most=5,
+    seed=0,
+)
+
+
 @pytest.fixture(scope="module")
 def run(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that was stopped half-way and taken up again."""
@@ -55,21 +73,21 @@ def run(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     class Stopped(Exception):
         pass
 
-    ordinary = bundled.Trainer.learn
+    ordinary = pairs.Trainer.learn
 
-    def stop_after_seven(self: bundled.Trainer, *args: Any) -> tuple[float, float]:
+    def stop_after_seven(self: pairs.Trainer, *args: Any) -> tuple[float, float]:
         if len(learned) == 7:
             raise Stopped
         learned.append(1)
         return ordinary(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundled.Trainer, "learn", stop_after_seven)
+        patch.setattr(pairs.Trainer, "learn", stop_after_seven)
         with pytest.raises(Stopped):
-            bundled.train(CONFIG, pool, folder, resume=False)
+            pairs.train(CONFIG, pool, folder / "pixels", folder, resume=False)
     state = torch.load(folder / "state.pt", weights_only=True)
     assert state["step"] == 6
-    bundled.train(CONFIG, pool, folder, resume=True)
+    pairs.train(CONFIG, pool, folder / "pixels", folder, resume=True)
     return folder
 
 
@@ -85,9 +103,8 @@ def test_the_training_ends_at_its_last_step(run: Path) -> None:
     assert (run / "model" / "model.safetensors").is_file()
 
 
-def test_held_out_sources_are_never_decoded_for_training(run: Path) -> None:
-    entries = json.loads((run / "pixels" / "entries.json").read_text())
-    assert {e["source"] for e in entries} == {"one", "two"}
+def test_held_out_sources_are_never_trained_on(run: Path) -> None:
+    assert json.loads((run / "config.json").read_text())["training_sources"] == {"one": 12, "two": 8}
 
 
 def test_both_weight_files_hold_the_same_numbers(exported: Checkpoint) -> None:
@@ -109,64 +126,100 @@ def test_a_weight_beyond_half_precision_is_not_cut_off() -> None:
         export.halve({"layer": torch.full((2, 2), 1e6)})
 
 
-def test_measured_calibrated_and_described(pool: Path, exported: Checkpoint, tmp_path: Path) -> None:
-    # given predictions on the source that was held out
-    rows = evaluate.choose(read_pool(pool), {"held"}, most=5, seed=0)
-    assert len(rows) == 10
-    predictions = evaluate.measure(exported.folder, rows, processes=1)
-    assert {p.delivery for p in predictions} == {"clean", "web", "hard"}
-    evaluate.save(predictions, tmp_path / "p.csv")
-    assert evaluate.load(tmp_path / "p.csv") == predictions
-    # and others whose labels are known to be easy
-    easy = [
-        evaluate.Prediction("easy", label, d, str(i), margin + i / 10)
-        for label, margin in (("real", -2.0), ("fake", 2.0))
-        for d in ("clean", "web", "hard")
-        for i in range(20)
-    ]
-    calibrate.calibrate(exported.folder, [*predictions, *easy], {"easy"}, 0.02, 0.05)
-    # then the configuration is calibrated, its files are verified, and the card says what was measured
-    found = load_folder(exported.folder)
-    assert found.config.thresholds.label(found.config.calibration.probability(4.0)) is Label.LIKELY_FAKE
-    assert found.config.thresholds.label(found.config.calibration.probability(-2.0)) is Label.LIKELY_REAL
-    assert found.metrics()["sources"]["easy"]["web"]["auc"] == 1.0
-    text = card.card(found)
+@pytest.fixture(scope="module")
+def made(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole way, as the command goes it: stopped once by a failing export, and run again."""
+    out = tmp_path_factory.mktemp("made")
+    shared = {k: v for k, v in CONFIG.items() if k not in {"held_out", "steps", "matched", "wide"}}
+    stage = {"steps": 4, "matched": 0.5, "wide": 0.25}
+    config = shared | {
+        "start": stage | {"held_out": ["one", "held"]},
+        "from_start": stage,
+        "from_imagenet": stage,
+    }
+    exported: list[Path] = []
+    ordinary = export.export
+
+    def fail_once(run: Path, folder: Path) -> None:
+        exported.append(run)
+        if len(exported) == 2:
+            raise OSError(28, "No space left on device")
+        ordinary(run, folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "export", fail_once)
+        with pytest.raises(OSError, match="No space"):
+            bundled.make(config, PROTOCOL, pool, out)
+        first = (out / "start" / "state.pt").stat().st_mtime_ns
+        final = bundled.make(config, PROTOCOL, pool, out)
+    assert (out / "start" / "state.pt").stat().st_mtime_ns == first  # what was done was not done again
+    assert [run.name for run in exported] == ["start", "held", "held", "two", "final"]
+    return final
+
+
+def test_a_network_never_starts_from_one_that_saw_what_it_leaves_out(made: Path) -> None:
+    runs = {
+        name: json.loads((made.parent.parent / name / "config.json").read_text()) for name in ("held", "two", "final")
+    }
+    assert runs["held"]["start"] is not None  # the start had left "held" and "one" out
+    assert runs["two"]["start"] is None  # but had seen "two"
+    assert set(runs["held"]["training_sources"]) == {"two"}
+    assert set(runs["two"]["training_sources"]) == {"one", "held"}
+    assert set(runs["final"]["training_sources"]) == {"one", "two", "held"}
+
+
+def test_the_figures_are_those_of_networks_that_left_the_source_out(made: Path) -> None:
+    predictions = evaluate.load(made / "predictions.csv")
+    networks = {p.source: p.network for p in predictions}
+    folder = made.parent.parent
+    assert networks["held"] == load_folder(folder / "held" / "checkpoint").id
+    assert networks["two"] == load_folder(folder / "two" / "checkpoint").id
+    assert networks["one"] == networks["held"]
+    metrics = load_folder(made).metrics()
+    assert metrics["sources"]["held"]["web"]["real"] == 5
+    assert set(metrics["headline"]) == {"clean", "web", "hard"}
+    assert metrics["header_auc"].keys() == {"one", "two", "held"}
+
+
+def test_the_card_has_the_figures_and_its_plots(made: Path) -> None:
+    checkpoint = load_folder(made)
+    text = checkpoint.card()
+    assert text == card.card(checkpoint)
     assert "| held | 5 | 5 |" in text
-    assert "| easy |" not in text
-    assert Detector.load(found, "cpu", "f32").margin(np.zeros((64, 64, 3), np.uint8)) is not None
+    assert set(checkpoint.plots()) == set(re.findall(r"\]\((plots/[^)]+)\)", text))
+    assert all(len(content) < 60_000 for content in checkpoint.plots().values())
 
 
-def test_figures_count_what_happened(exported: Checkpoint) -> None:
-    rows = [("real", -9.0), ("real", 9.0), ("fake", 9.0), ("fake", 9.0)]
-    predictions = [evaluate.Prediction("s", label, "web", "p", margin) for label, margin in rows]
-    config = load_folder(exported.folder).config
-    found = evaluate.figures(predictions, config)
-    assert (found["real"], found["fake"], found["auc"]) == (2, 2, 0.75)
-    low, high = found["auc_interval"]
-    assert 0 <= low <= 0.75 <= high <= 1
+def test_the_check_finds_what_does_not_belong_together(made: Path, pool: Path, tmp_path: Path) -> None:
+    check.figures_are_its_own(load_folder(made))
+    assert check.reads_the_same(made, evaluate.load(made / "fingerprint.csv"), pool) < 0.001
+    # given another network's fingerprint
+    changed = [replace(p, margin=p.margin + 1) for p in evaluate.load(made / "fingerprint.csv")]
+    with pytest.raises(RunError, match="reads pictures otherwise"):
+        check.reads_the_same(made, changed, pool)
+    # and metrics that do not follow from the predictions
+    forged = tmp_path / "forged"
+    shutil.copytree(made, forged)
+    metrics = json.loads((forged / "metrics.json").read_text())
+    metrics["headline"]["web"]["auc"][0] = 0.99
+    (forged / "metrics.json").write_text(json.dumps(metrics))
+    export.write_config(
+        forged, {k: v for k, v in json.loads((forged / "config.json").read_text()).items() if k != "files"}
+    )
+    with pytest.raises(RunError, match="headline"):
+        check.figures_are_its_own(load_folder(forged))
 
 
-def test_calibration_refuses_a_network_that_is_upside_down() -> None:
-    wrong = [evaluate.Prediction("s", label, "web", "p", margin) for label, margin in (("real", 2.0), ("fake", -2.0))]
-    with pytest.raises(ValueError, match="nothing to calibrate"):
-        calibrate.fit(wrong)
-
-
-def test_thresholds_keep_the_false_alarms_down() -> None:
-    rng = np.random.default_rng(0)
-    predictions = [
-        evaluate.Prediction("s", label, "web", "p", float(m))
-        for label, centre in (("real", -1.0), ("fake", 1.0))
-        for m in rng.normal(centre, 1.0, 1000)
+def test_predictions_survive_the_file(tmp_path: Path) -> None:
+    found = [
+        evaluate.Prediction("s", "real", "web", "a.png", -1.25, 0.5, -1.0, 0.25, "net@0"),
+        evaluate.Prediction("s", "fake", "hard", "b, c.png", 2.0),
     ]
-    calibration = calibrate.fit(predictions)
-    limits = calibrate.thresholds(predictions, calibration, 0.02, 0.05)
-    called = [limits.label(calibration.probability(p.margin)) for p in predictions]
-    real = [c for c, p in zip(called, predictions, strict=True) if not p.fake]
-    fake = [c for c, p in zip(called, predictions, strict=True) if p.fake]
-    assert real.count(Label.LIKELY_FAKE) / 1000 <= 0.02
-    assert fake.count(Label.LIKELY_REAL) / 1000 <= 0.05
-    assert fake.count(Label.LIKELY_FAKE) > 300
+    evaluate.save(found, tmp_path / "p.csv")
+    again = evaluate.load(tmp_path / "p.csv")
+    assert again[0] == found[0]
+    assert (again[1].picture, again[1].margin) == ("b, c.png", 2.0)
+    assert np.isnan(again[1].margin_again)
 
 
 def test_the_log_is_written(run: Path) -> None:
@@ -175,7 +228,7 @@ def test_the_log_is_written(run: Path) -> None:
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
-    rates = [bundled.learning_rate(step, 100, 1.0, 10) for step in range(100)]
+    rates = [pairs.learning_rate(step, 100, 1.0, 10) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(1.0)
     assert rates[99] < 0.001

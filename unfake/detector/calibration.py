@@ -46,21 +46,32 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Probabilities of fake at or under ``likely_real`` and at or over ``likely_fake`` get that label."""
+    """Probabilities of fake at or under ``likely_real`` and at or over ``likely_fake`` get that label.
+
+    ``widening``: how many times the disagreement between views the band between the two grows to each side.
+    """
 
     likely_real: float
     likely_fake: float
+    widening: float = 0.0
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless 0 <= likely_real < likely_fake <= 1."""
+        """Raise ValueError unless 0 <= likely_real < likely_fake <= 1 and the widening is not negative."""
         if not 0 <= self.likely_real < self.likely_fake <= 1:
             raise ValueError("thresholds must satisfy 0 <= likely_real < likely_fake <= 1")
+        if not (math.isfinite(self.widening) and self.widening >= 0):
+            raise ValueError("the widening must be finite and not negative")
 
-    def label(self, probability: float) -> Label:
-        """Label for a calibrated probability of fake; between the thresholds it is inconclusive."""
-        if probability >= self.likely_fake:
+    def label(self, probability: float, disagreement: float = 0.0) -> Label:
+        """Label for a calibrated probability of fake; between the thresholds it is inconclusive.
+
+        ``disagreement``: standard error of the calibrated logit over the picture's views. A label is given only
+        if the probability reaches its threshold after moving towards the other label by ``widening`` times that.
+        """
+        shift = self.widening * disagreement
+        if _shifted(probability, -shift) >= self.likely_fake:
             return Label.LIKELY_FAKE
-        if probability <= self.likely_real:
+        if _shifted(probability, shift) <= self.likely_real:
             return Label.LIKELY_REAL
         return Label.INCONCLUSIVE
 
@@ -72,3 +83,10 @@ class Thresholds:
 def margin(logits: NDArray[np.float32]) -> float:
     """A picture's margin, fake logit minus real logit, averaged over its views; logits ``[N, 2]``."""
     return float(np.mean(logits[:, 1] - logits[:, 0], dtype=np.float64))
+
+
+def _shifted(probability: float, shift: float) -> float:
+    """The probability after its logit has moved by ``shift``; 0 and 1 stay."""
+    if shift == 0 or probability in {0.0, 1.0}:
+        return probability
+    return 0.5 * (1.0 + math.tanh(0.5 * (math.log(probability) - math.log1p(-probability) + shift)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from unfake.detector.config import CARD, CONFIG, METRICS, ONNX, SAFETENSORS, CheckpointConfig
+from unfake.detector.config import CARD, CONFIG, METRICS, ONNX, PLOTS, SAFETENSORS, CheckpointConfig
 from unfake.errors import CheckpointCorrupt, CheckpointNotFound
 
 BUNDLED = Path(__file__).with_name("bundled")
@@ -68,6 +68,10 @@ class Checkpoint:
         """The model card, Markdown; empty without a ``README.md``."""
         path = self.folder / CARD
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+    def plots(self) -> dict[str, bytes]:
+        """The card's plots, SVG, by the name that the card gives them; those that are there."""
+        return {name: path.read_bytes() for name in PLOTS if (path := self.folder / name).is_file()}
 
 
 def _read_json(path: Path) -> Any:

@@ -16,6 +16,7 @@ LABELS = ("real", "fake")
 FAMILIES = ("efficientnet_", "tf_efficientnet")
 CONFIG, ONNX, SAFETENSORS = "config.json", "model.onnx", "model.safetensors"
 METRICS, CARD = "metrics.json", "README.md"
+PLOTS = ("plots/roc.svg", "plots/reliability.svg", "plots/sources.svg")
 
 _HASHED = frozenset({ONNX, SAFETENSORS, METRICS, CARD})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -98,7 +99,9 @@ def _calibration(data: Mapping[str, Any]) -> Calibration:
 
 
 def _thresholds(data: Mapping[str, Any]) -> Thresholds:
-    keys = ("likely_real", "likely_fake")
+    keys = ["likely_real", "likely_fake"]
+    if "widening" in _field(data, "thresholds", _is_table, "an object"):
+        keys.append("widening")
     try:
         return Thresholds(*(_field(data, f"thresholds.{key}", _is_number, "a number") for key in keys))
     except ValueError as error:

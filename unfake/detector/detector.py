@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from unfake.detector.calibration import Label, margin
+from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
+from unfake.detector.decision import Cause, Reading, decide, reencode
 from unfake.detector.runtime import Device, Precision, Runtime, start
 from unfake.detector.views import Pixels, cut
 from unfake.evidence.heatmap import Heatmap, assemble
@@ -68,9 +69,9 @@ class Detector:
         """A detector on the runtime that fits this machine; raises CheckpointCorrupt and SettingsError."""
         return cls(checkpoint, start(checkpoint, device, precision, cache))
 
-    def margin(self, pixels: Pixels) -> float:
-        """The picture's margin, fake logit minus real logit, before calibration; pixels uint8 ``[H, W, 3]``."""
-        return margin(self.runtime.run(cut(pixels, self.checkpoint.config.views).pixels)[0])
+    def read(self, pixels: Pixels) -> Reading:
+        """Margin and disagreement of a picture, uint8 ``[H, W, 3]``, before calibration."""
+        return Reading.of(self.runtime.run(cut(pixels, self.checkpoint.config.views).pixels)[0])
 
     def detect(self, pixels: Pixels) -> Detection:
         """Verdict and heat map for a picture, RGB uint8 ``[H, W, 3]``."""
@@ -83,22 +84,35 @@ class Detector:
         if not np.isfinite(logits).all():
             reason = "The network gave no finite number for this picture, so there is no verdict."
             return Detection(Verdict(Label.NOT_APPLICABLE, None, reason), len(views.pixels), None)
-        probability = config.calibration.probability(margin(logits))
-        verdict = Verdict(config.thresholds.label(probability), probability, self._reason(probability))
+        reading = Reading.of(logits)
+        label, cause = decide(config.calibration, config.thresholds, reading, lambda: self.read(reencode(pixels)))
+        probability = config.calibration.probability(reading.margin)
+        verdict = Verdict(label, probability, self._reason(label, cause))
         return Detection(verdict, len(views.pixels), assemble(maps, views.boxes, config.calibration))
 
-    def _reason(self, probability: float) -> str:
+    def _reason(self, label: Label, cause: Cause) -> str:
         thresholds = self.checkpoint.config.thresholds
         low, high = f"{thresholds.likely_real:.0%}", f"{thresholds.likely_fake:.0%}"
-        match thresholds.label(probability):
-            case Label.LIKELY_FAKE:
+        match cause, label:
+            case Cause.CLEAR, Label.LIKELY_FAKE:
                 return (
-                    f"The estimated probability of a generated picture reaches {high}, from where this network says so."
+                    f"The estimated probability of a generated picture reaches {high}, from where this network says "
+                    "so, and a smaller, recompressed copy of the picture gets the same verdict."
                 )
-            case Label.LIKELY_REAL:
+            case Cause.CLEAR, _:
                 return (
-                    f"The estimated probability of a generated picture is at most {low}, "
-                    "up to where this network calls it real."
+                    f"The estimated probability of a generated picture is at most {low}, up to where this network "
+                    "calls it real, and a smaller, recompressed copy of the picture gets the same verdict."
+                )
+            case Cause.DISAGREEMENT, _:
+                return (
+                    "The parts of the picture disagree: taken together they would pass for a verdict "
+                    f"(at most {low} or at least {high}), but some of them say the opposite."
+                )
+            case Cause.REENCODING, _:
+                return (
+                    "A smaller, recompressed copy of the picture, as a web site would make it, does not get the same "
+                    "verdict: what the network saw may come from how the file was saved."
                 )
             case _:
                 return (

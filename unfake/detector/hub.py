@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from unfake.detector.checkpoint import Checkpoint, read_config, read_folder, verify
-from unfake.detector.config import CARD, CONFIG, METRICS, CheckpointConfig
+from unfake.detector.config import CARD, CONFIG, METRICS, PLOTS, CheckpointConfig
 from unfake.errors import CheckpointCorrupt, CheckpointError, CheckpointNotFound, CheckpointUnreachable
 
 if TYPE_CHECKING:
@@ -172,6 +172,11 @@ class _Hub:
         for name in {METRICS, CARD} - listed.keys():
             with suppress(CheckpointError):  # neither is needed for a verdict
                 self.fetch(name, commit)
+        with suppress(OSError, CheckpointError):
+            card = (folder / CARD).read_text(encoding="utf-8", errors="replace")
+            for name in PLOTS:
+                if name in card:
+                    self.fetch(name, commit)
         return folder
 
     def repair(self, commit: str) -> None:

@@ -1,0 +1,124 @@
+"""Figures of predictions: what they are, and how far to trust each (95 % bootstrap intervals).
+
+A figure is ``[value, low, high]``, or None where the source lacks the label that it needs. The bootstrap draws
+pictures within each label with replacement (Efron 1979), so an interval says what another draw of pictures from the
+same source would give. It does not cover other sources: for that look at how the sources differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from unfake.detector.calibration import Label
+
+Figure = list[float] | None
+ROUNDS = 500
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Pictures with their truth ``fake`` [N], calibrated ``probability`` of fake [N], and ``label`` [N]."""
+
+    fake: NDArray[np.bool_]
+    probability: NDArray[np.float64]
+    label: NDArray[np.str_]
+
+    def __getitem__(self, index: NDArray[Any]) -> Judged:
+        """Some of them."""
+        return Judged(self.fake[index], self.probability[index], self.label[index])
+
+    @classmethod
+    def join(cls, parts: Sequence[Judged]) -> Judged:
+        """Several sets as one."""
+        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("fake", "probability", "label")))
+
+
+def auc(fake: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
+    """Area under the ROC curve: the chance that a fake scores higher than a real, ties counted half (Mann-Whitney)."""
+    positives, negatives = int(fake.sum()), int((~fake).sum())
+    ranks = rankdata(score)
+    return float((ranks[fake].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def balanced_accuracy(judged: Judged) -> float:
+    """Mean of the two labels' accuracies at a probability of one half, with no abstention."""
+    called = judged.probability >= 0.5
+    return float((called[judged.fake].mean() + (~called[~judged.fake]).mean()) / 2)
+
+
+def true_positive_rate(judged: Judged, false_positive_rate: float) -> float:
+    """Share of fakes above the score that at most ``false_positive_rate`` of the reals exceed, source by source."""
+    reals = np.sort(judged.probability[~judged.fake])
+    allowed = int(np.floor(false_positive_rate * len(reals)))
+    return float((judged.probability[judged.fake] > reals[len(reals) - 1 - allowed]).mean())
+
+
+def calibration_error(judged: Judged, bins: int = BINS) -> float:
+    """Expected calibration error: mean gap of probability and frequency over ``bins`` equal bins (Guo et al. 2017).
+
+    Both labels weigh half, whatever their numbers, as in the fit of the calibration.
+    """
+    weight = np.where(judged.fake, 0.5 / max(1, judged.fake.sum()), 0.5 / max(1, (~judged.fake).sum()))
+    which = np.minimum((judged.probability * bins).astype(int), bins - 1)
+    gaps = np.zeros(bins)
+    np.add.at(gaps, which, weight * (judged.probability - judged.fake))
+    return float(np.abs(gaps).sum())
+
+
+def interval(judged: Judged, measure: Callable[[Judged], float], rounds: int = ROUNDS, seed: int = 0) -> list[float]:
+    """``[value, low, high]``: the measure with its 95 % bootstrap interval."""
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(judged.fake == label) for label in (False, True)]
+    draws = [measure(judged[np.concatenate([rng.choice(m, len(m)) for m in members if len(m)])]) for _ in range(rounds)]
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return [round(float(each), 4) for each in (measure(judged), low, high)]
+
+
+def _share(judged: Judged, fake: bool | None, label: Label) -> Figure:
+    part = judged if fake is None else judged[judged.fake == fake]
+    return interval(part, lambda j: float((j.label == label).mean())) if len(part.fake) else None
+
+
+def figures(judged: Judged) -> dict[str, Any]:
+    """All figures of one source at one delivery."""
+    both = bool(judged.fake.any() and not judged.fake.all())
+
+    def where_both(measure: Callable[[Judged], float]) -> Figure:
+        return interval(judged, measure) if both else None
+
+    return {
+        "real": int((~judged.fake).sum()),
+        "fake": int(judged.fake.sum()),
+        "auc": where_both(lambda j: auc(j.fake, j.probability)),
+        "balanced_accuracy": where_both(balanced_accuracy),
+        "tpr_at_1_fpr": where_both(lambda j: true_positive_rate(j, 0.01)),
+        "tpr_at_5_fpr": where_both(lambda j: true_positive_rate(j, 0.05)),
+        "calibration_error": where_both(calibration_error),
+        "real_called_fake": _share(judged, False, Label.LIKELY_FAKE),
+        "real_called_real": _share(judged, False, Label.LIKELY_REAL),
+        "fake_called_fake": _share(judged, True, Label.LIKELY_FAKE),
+        "fake_called_real": _share(judged, True, Label.LIKELY_REAL),
+        "inconclusive": _share(judged, None, Label.INCONCLUSIVE),
+    }
+
+
+def mean_auc(sources: Sequence[Judged], rounds: int = ROUNDS, seed: int = 0) -> list[float]:
+    """``[value, low, high]`` of the mean AUC over sources, each drawn anew within itself in every round."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(judged: Judged) -> float:
+        index = np.concatenate(
+            [rng.choice(m, len(m)) for m in (np.flatnonzero(judged.fake == label) for label in (False, True))]
+        )
+        return auc(judged.fake[index], judged.probability[index])
+
+    value = np.mean([auc(j.fake, j.probability) for j in sources])
+    low, high = np.quantile([np.mean([drawn(j) for j in sources]) for _ in range(rounds)], (0.025, 0.975))
+    return [round(float(each), 4) for each in (value, low, high)]

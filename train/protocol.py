@@ -1,0 +1,58 @@
+"""What is left out when, and which figures count: the measuring protocol as data (see docs/protocol.md)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from train.errors import ConfigError
+from train.transforms import DELIVERIES
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """``folds``: sources that one network leaves out together, by the fold's name.
+
+    ``paired``: sources with modern fakes and reals of their own; the headline is their mean. ``calibrated_on``:
+    sources whose predictions set temperature, bias and thresholds. ``portraits_and_cameras``: real pictures that must
+    not be called fake. ``local_edits``: sources whose fakes are edited photos; they are reported, never fitted on.
+    ``false_alarms`` and ``misses``: greatest share of reals called fake and of fakes called real at *web*, on
+    ``calibrated_on``. ``most``: pictures measured of a source and label.
+    """
+
+    name: str
+    folds: dict[str, list[str]]
+    paired: list[str]
+    calibrated_on: list[str]
+    portraits_and_cameras: list[str]
+    local_edits: list[str]
+    false_alarms: float
+    misses: float
+    most: int
+    seed: int
+
+    @property
+    def deliveries(self) -> list[str]:
+        """Names of the deliveries, see `train.transforms.DELIVERIES`."""
+        return list(DELIVERIES)
+
+    @classmethod
+    def load(cls, path: Path) -> Protocol:
+        """Read it; raises ConfigError where it does not hold together."""
+        try:
+            found = cls(**json.loads(path.read_text()))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"{path} is not a protocol: {error}") from error
+        left_out = [source for sources in found.folds.values() for source in sources]
+        twice = {source for source in left_out if left_out.count(source) > 1}
+        named = {*found.paired, *found.calibrated_on, *found.portraits_and_cameras}
+        if twice or not named <= set(left_out):
+            problem = sorted(twice) or sorted(named - set(left_out))
+            raise ConfigError(f"{path}: {', '.join(problem)} must be in exactly one fold")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in ``metrics.json``."""
+        return asdict(self)
