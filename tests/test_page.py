@@ -85,6 +85,12 @@ def test_about_shows_the_model_card(page: Page) -> None:
     box = source.bounding_box()
     assert box is not None
     assert box["width"] > 2 * box["height"]  # on one line, also on a phone
+    plots = page.locator("#about img")
+    expect(plots).to_have_count(3)
+    for plot in plots.all():
+        plot.scroll_into_view_if_needed()
+        assert plot.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+        assert plot.get_attribute("alt")
 
 
 def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url: str) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from train import calibrate, card, evaluate, export, pairs
-from train.data import read_pool
+from train import calibrate, card, export, pairs
+from train.data import Row, read_pool
 from train.errors import command
+from train.predictions import Prediction, choose, header_aucs, load, measure, save
 from train.protocol import Protocol
 
 FINGERPRINT_PICTURES = 4
@@ -28,34 +30,44 @@ def recipe(config: dict[str, Any], stage: str, held_out: list[str], start: Path 
     return {**shared, **config[stage], **own}
 
 
-def network(run: Path, settings: dict[str, Any], pool: Path, pixels: Path) -> Path:
-    """Train and export, unless that is done; gives the checkpoint folder."""
+def trained(run: Path, settings: dict[str, Any], pool: Path, pixels: Path) -> None:
+    """Train, unless that is done."""
     if not (run / "model").is_dir():
         pairs.train(settings, pool, pixels, run, resume=True)
+
+
+def network(run: Path, settings: dict[str, Any], pool: Path, pixels: Path) -> Path:
+    """Train and export, unless that is done; gives the checkpoint folder."""
+    trained(run, settings, pool, pixels)
     checkpoint = run / "checkpoint"
     if not (checkpoint / "config.json").is_file():
         export.export(run, checkpoint)
     return checkpoint
 
 
-Measured = tuple[list[evaluate.Prediction], dict[str, float | None]]
+Measured = tuple[list[Prediction], dict[str, float | None]]
 
 
 def measured(checkpoint: Path, sources: list[str], protocol: Protocol, pool: Path) -> Measured:
     """Predictions on the sources that a network left out, and what their headers tell, unless that is done."""
     predictions, headers = checkpoint.parent / "predictions.csv", checkpoint.parent / calibrate.HEADERS
     if not headers.is_file():
-        rows = evaluate.choose(read_pool(pool), set(sources), protocol.most, protocol.seed)
-        evaluate.save(evaluate.measure(checkpoint, rows), predictions)
-        headers.write_text(json.dumps(evaluate.header_aucs(rows)))
-    return evaluate.load(predictions), json.loads(headers.read_text())
+        rows = choose(rows_of(pool, sources), protocol.most, protocol.seed)
+        save(measure(checkpoint, rows), predictions)
+        headers.write_text(json.dumps(header_aucs(rows)))
+    return load(predictions), json.loads(headers.read_text())
+
+
+def rows_of(pool: Path, sources: Collection[str]) -> list[Row]:
+    """The pool's pictures of some sources."""
+    return [row for row in read_pool(pool) if row.source in sources]
 
 
 def make(config: dict[str, Any], protocol: Protocol, pool: Path, out: Path) -> Path:
     """Everything; gives the folder of the finished checkpoint."""
     pixels, start = out / "pixels", out / "start"
-    network(start, recipe(config, "start", config["start"]["held_out"], None), pool, pixels)
-    predictions: list[evaluate.Prediction] = []
+    trained(start, recipe(config, "start", config["start"]["held_out"], None), pool, pixels)
+    predictions: list[Prediction] = []
     headers: dict[str, float | None] = {}
     for name, sources in protocol.folds.items():
         # A network may only start from one that has not seen the fold's sources either.
@@ -68,10 +80,10 @@ def make(config: dict[str, Any], protocol: Protocol, pool: Path, out: Path) -> P
         headers |= reached
     final = network(out / "final", recipe(config, "from_start", [], start), pool, pixels)
     calibrate.calibrate(final, predictions, protocol, headers)
-    evaluate.save(predictions, final / card.PREDICTIONS)
+    save(predictions, final / card.PREDICTIONS)
     # What the finished network reads off a few pictures that it has seen: no figure, but what `train.check` looks at.
-    rows = evaluate.choose(read_pool(pool), set(protocol.calibrated_on), FINGERPRINT_PICTURES, protocol.seed)
-    evaluate.save(evaluate.measure(final, rows), final / calibrate.FINGERPRINT)
+    rows = choose(rows_of(pool, protocol.calibrated_on), FINGERPRINT_PICTURES, protocol.seed)
+    save(measure(final, rows), final / calibrate.FINGERPRINT)
     card.write(final)
     return final
 

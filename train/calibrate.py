@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from train.evaluate import Prediction, load
 from train.export import write_config
 from train.metrics import Judged, calibration_error, figures, interval, mean_auc
-from train.protocol import Protocol
+from train.predictions import Prediction, load
+from train.protocol import TOGETHER, Protocol
 from unfake.detector.calibration import Calibration, Label, Thresholds
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.config import METRICS, ONNX
@@ -120,13 +120,18 @@ def settle(predictions: Sequence[Prediction], protocol: Protocol, widening: floa
 def crossfit(
     predictions: Sequence[Prediction], protocol: Protocol, widening: float
 ) -> list[tuple[list[Prediction], Calibration, Thresholds]]:
-    """By network: its predictions, with the calibration and thresholds that the other networks' predictions give."""
+    """Predictions, each with the calibration and thresholds that it had no part in.
+
+    With folds: each network's by what the other networks' predictions give. Without: the test split's by what the
+    validation split's give.
+    """
+    parts = sorted({p.part for p in predictions}) if protocol.folds else ["test"]
     return [
         (
-            [p for p in predictions if p.network == network],
-            *settle([p for p in predictions if p.network != network], protocol, widening),
+            [p for p in predictions if p.part == part],
+            *settle([p for p in predictions if p.part != part], protocol, widening),
         )
-        for network in sorted({p.network for p in predictions})
+        for part in parts
     ]
 
 
@@ -134,7 +139,10 @@ def choose_widening(predictions: Sequence[Prediction], protocol: Protocol) -> tu
     """The widening that calls most fakes fake at *web* while false alarms stay as asked, and what each one gives.
 
     Where no widening keeps the false alarms down on networks that it was not fitted on, the one with the fewest.
+    Without folds there is nothing to choose by: one standard error.
     """
+    if not protocol.folds:
+        return 1.0, {}
     tried: dict[str, Any] = {}
     for widening in WIDENINGS:
         web = Judged.join(
@@ -161,6 +169,8 @@ def judge_all(predictions: Sequence[Prediction], protocol: Protocol, widening: f
             groups[p.source, p.delivery].append(p)
         for (source, delivery), group in groups.items():
             judged[source][delivery] = judge(group, *settled)
+    if TOGETHER in protocol.paired:
+        judged[TOGETHER] = {d: Judged.join([by[d] for by in judged.values() if d in by]) for d in protocol.deliveries}
     return dict(sorted(judged.items()))
 
 
@@ -178,9 +188,10 @@ def summary(judged: dict[str, dict[str, Judged]], protocol: Protocol) -> dict[st
             "fake_called_real": interval(together[together.fake], _called(Label.LIKELY_REAL)),
             "inconclusive": interval(together, _called(Label.INCONCLUSIVE)),
         }
-        real = Judged.join([judged[s][delivery] for s in protocol.portraits_and_cameras])
-        real = real[~real.fake]
-        reals[delivery] = {"real": len(real.fake), "real_called_fake": interval(real, _called(Label.LIKELY_FAKE))}
+        if protocol.portraits_and_cameras:
+            real = Judged.join([judged[s][delivery] for s in protocol.portraits_and_cameras])
+            real = real[~real.fake]
+            reals[delivery] = {"real": len(real.fake), "real_called_fake": interval(real, _called(Label.LIKELY_FAKE))}
     return {
         "headline": headline,
         "portraits_and_cameras": reals,
@@ -199,11 +210,12 @@ def calibrate(
 
     ``headers``: by source, the AUC that the files alone reach.
     """
-    missing = (set(protocol.calibrated_on) | set(protocol.paired)) - {p.source for p in predictions}
+    missing = (set(protocol.calibrated_on) | set(protocol.paired)) - {p.source for p in predictions} - {TOGETHER}
     if missing:
         raise ValueError(f"no predictions for {', '.join(sorted(missing))}")
     widening, tried = choose_widening(predictions, protocol)
-    calibration, limits = settle(predictions, protocol, widening)
+    fitted_on = predictions if protocol.folds else [p for p in predictions if p.part == "validation"]
+    calibration, limits = settle(fitted_on, protocol, widening)
     stored: dict[str, Any] = json.loads((checkpoint / "config.json").read_text())
     stored["calibration"], stored["thresholds"] = calibration.to_json(), limits.to_json()
     config = load_folder(checkpoint).config
@@ -212,7 +224,7 @@ def calibrate(
         "date": datetime.now(UTC).date().isoformat(),
         "weights": {ONNX: config.files[ONNX]},
         "protocol": protocol.to_json(),
-        "networks": sorted({p.network for p in predictions}),
+        "parts": sorted({p.part for p in predictions}),
         "widening": tried,
         "header_auc": headers,
         **summary(judge_all(predictions, protocol, widening), protocol),

@@ -12,8 +12,8 @@ from typing import Any
 
 from train import plots
 from train.calibrate import judge_all
-from train.evaluate import load
 from train.metrics import Judged
+from train.predictions import load
 from train.protocol import Protocol
 from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.config import CARD
@@ -61,7 +61,7 @@ def ranking(metrics: dict[str, Any], names: list[str], delivery: str) -> str:
     ]
     for name in names:
         f = metrics["sources"][name][delivery]
-        reached = metrics["header_auc"][name]
+        reached = metrics["header_auc"].get(name)
         cells = [
             name,
             str(f["real"]),
@@ -109,7 +109,7 @@ def _headline(metrics: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for delivery, f in metrics["headline"].items():
-        reals = metrics["portraits_and_cameras"][delivery]["real_called_fake"]
+        reals = metrics["portraits_and_cameras"].get(delivery, {}).get("real_called_fake")
         shares = " | ".join(
             _share(f[s]) for s in ("real_called_fake", "fake_called_fake", "fake_called_real", "inconclusive")
         )
@@ -129,6 +129,31 @@ def _tables(metrics: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _edits(protocol: dict[str, Any]) -> str:
+    if not protocol["local_edits"]:
+        return ""
+    return f"""\
+The fakes of {" and ".join(protocol["local_edits"])} are local edits: real portraits with a face part replaced by hand
+in an image editor. They are reported and never fitted on.
+"""
+
+
+def _how(metrics: dict[str, Any]) -> str:
+    paired = metrics["protocol"]["paired"]
+    if not metrics["protocol"]["folds"]:
+        return """\
+on the test split of the corpus that it was trained on, calibrated on the validation split. The training has seen other
+pictures of these generators and cameras, so these figures flatter it: of a generator that it never saw they say
+nothing."""
+    return f"""\
+on generators and cameras that the measured networks never saw: for every source below, a network was trained by the
+same recipe with that source (and its fold's others) left out, and measured on it. The network in this checkpoint was
+then trained on all of them, so it cannot be measured on these pictures any more. What a picture is said to be follows
+a calibration fitted without its network. The protocol is in `docs/protocol.md`.
+
+Over the {len(paired)} sources that have modern fakes and real pictures of their own ({", ".join(paired)}):"""
+
+
 def card(checkpoint: Checkpoint) -> str:
     """The card, Markdown with front matter. Needs figures by `train.calibrate`."""
     config, metrics = checkpoint.config, checkpoint.metrics()
@@ -144,12 +169,7 @@ Says of a picture how likely it is that an AI generated or manipulated it. Backb
 
 ## What it gets right, and what it doesn't
 
-Measured on {metrics["date"]} on generators and cameras that the measured networks never saw: for every source below, a
-network was trained by the same recipe with that source (and its fold's others) left out, and measured on it. The
-network in this checkpoint was then trained on all of them, so it cannot be measured on these pictures any more. What
-a picture is said to be follows a calibration fitted without its network. The protocol is in `docs/protocol.md`.
-
-Over the {len(paired)} sources that have modern fakes and real pictures of their own ({", ".join(paired)}):
+Measured on {metrics["date"]} {_how(metrics)}
 
 {_headline(metrics)}
 
@@ -165,9 +185,7 @@ An AUC of 0.5 is a coin toss. Worst three at *web*: {_worst(metrics, paired)}.
 format, JPEG quality and bits per pixel of the files as they came, with no look at the picture: where it is near 1 and
 the network's near 0.5, the files tell the label and the network does not. *web* and *hard* re-encode both labels alike.
 *Fakes found at 1 % (5 %)*: where the threshold is set for that share of the source's own real pictures.
-`ciplab_chmoe_result` holds real portraits with a face part replaced by hand in an image editor: local edits, on which
-this network is no better than chance.
-
+{_edits(protocol)}
 ## How to read its verdicts
 
 From a probability of {limits.likely_fake:.3f} up it says *likely AI-generated*, from {limits.likely_real:.3f} down
@@ -187,9 +205,7 @@ frequent.
 
 ## What it was trained on
 
-{training["pictures"]:,} pictures of {len(training["sources"])} sources, as real and fake crops under the same drawn
-resizing and JPEG compression, {training["steps"]:,} steps of {training["batch"]} crops:
-{", ".join(training["sources"])}.
+{training["pictures"]:,} pictures of {len(training["sources"])} sources: {", ".join(training["sources"])}.
 {training["note"]}
 
 Many of these pictures carry no licence for redistribution: they were used for training and measuring only.

@@ -13,10 +13,11 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from train import card, evaluate
+from train import card
 from train.calibrate import FINGERPRINT, choose_widening, judge_all, summary
 from train.data import read_pool
 from train.errors import RunError, command
+from train.predictions import Prediction, load, measure
 from train.protocol import Protocol
 from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.config import ONNX
@@ -31,7 +32,7 @@ def figures_are_its_own(checkpoint: Checkpoint) -> None:
     if metrics["weights"][ONNX] != checkpoint.config.files[ONNX]:
         raise RunError("metrics.json was measured with other weights")
     protocol = Protocol(**metrics["protocol"])
-    predictions = evaluate.load(checkpoint.folder / card.PREDICTIONS)
+    predictions = load(checkpoint.folder / card.PREDICTIONS)
     widening, tried = choose_widening(predictions, protocol)
     found = {"widening": tried} | summary(judge_all(predictions, protocol, widening), protocol)
     for key, value in found.items():
@@ -41,17 +42,17 @@ def figures_are_its_own(checkpoint: Checkpoint) -> None:
         raise RunError("the card does not say what metrics.json says: run python -m train.card")
 
 
-def reads_the_same(folder: Path, kept: Sequence[evaluate.Prediction], pool: Path) -> float:
+def reads_the_same(folder: Path, kept: Sequence[Prediction], pool: Path) -> float:
     """The greatest difference of margins between ``kept`` and now; raises RunError over the tolerance.
 
     Pictures that the pool at hand lacks are passed over; RunError where it lacks all.
     """
     wanted = {(p.source, p.label, p.picture) for p in kept}
-    rows = [r for r in read_pool(pool) if (r.source, r.label, r.path.name) in wanted]
+    rows = [r for r in read_pool(pool) if (r.source, r.label, r.name) in wanted]
     if not rows:
         raise RunError(f"{pool} has none of the {len(wanted)} pictures")
     before = {(p.source, p.label, p.picture, p.delivery): p.margin for p in kept}
-    now = evaluate.measure(folder, rows)
+    now = measure(folder, rows)
     gaps = [abs(p.margin - before[key]) for p in now if (key := (p.source, p.label, p.picture, p.delivery)) in before]
     if max(gaps) > TOLERANCE:
         raise RunError(f"{folder} reads pictures otherwise than its figures say: margins differ by {max(gaps):.3f}")
@@ -70,13 +71,13 @@ def main() -> None:
     figures_are_its_own(checkpoint)
     print(f"{checkpoint.id}: weights, metrics, predictions and card belong together")
     if args.pool:
-        gap = reads_the_same(args.checkpoint, evaluate.load(args.checkpoint / FINGERPRINT), args.pool)
+        gap = reads_the_same(args.checkpoint, load(args.checkpoint / FINGERPRINT), args.pool)
         print(f"{checkpoint.id}: reads the pool as it did, margins within {gap:.4f}")
     if args.pool and args.runs:
-        predictions = evaluate.load(args.checkpoint / card.PREDICTIONS)
+        predictions = load(args.checkpoint / card.PREDICTIONS)
         for name in checkpoint.metrics()["protocol"]["folds"]:
             folder = args.runs / name / "checkpoint"
-            kept = [p for p in predictions if p.network == load_folder(folder).id]
+            kept = [p for p in predictions if p.part == load_folder(folder).id]
             pictures = sorted({(p.source, p.label, p.picture) for p in kept})
             drawn = set(random.Random(0).sample(pictures, min(args.most, len(pictures))))  # noqa: S311 - a sample
             gap = reads_the_same(folder, [p for p in kept if (p.source, p.label, p.picture) in drawn], args.pool)

@@ -30,12 +30,29 @@ TRIMS = {"tpdne_ffhq_dinablachman": (0, 0, 0, 48), "songguo_gpt4o_nanobanana": (
 
 @dataclass(frozen=True)
 class Row:
-    """One picture of the pool."""
+    """One picture of the pool; an example for `train.predictions`."""
 
     path: Path
     source: str
     label: str
     generator: str
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.path.name
+
+    def read(self) -> bytes:
+        """The file as it is; raises OSError."""
+        return self.path.read_bytes()
+
+    def open(self) -> Image.Image:
+        """The picture in RGB, upright, without its metadata and without the marks that its source is known for."""
+        with Image.open(self.path) as opened:
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+        left, top, right, bottom = TRIMS.get(self.source, (0, 0, 0, 0))
+        return image.crop((left, top, image.width - right, image.height - bottom))
 
 
 def read_pool(pool: Path) -> list[Row]:
@@ -50,18 +67,10 @@ def read_pool(pool: Path) -> list[Row]:
     return rows
 
 
-def open_trimmed(row: Row) -> Image.Image:
-    """The picture in RGB, upright, without its metadata and without the marks that its source is known for."""
-    with Image.open(row.path) as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGB")
-    left, top, right, bottom = TRIMS.get(row.source, (0, 0, 0, 0))
-    return image.crop((left, top, image.width - right, image.height - bottom))
-
-
 def _decode(task: tuple[Row, ViewRule]) -> Pixels | None:
     row, rule = task
     try:
-        image = open_trimmed(row)
+        image = row.open()
     except (OSError, ValueError, SyntaxError) as error:
         print(f"left out: {row.path}: {error}", flush=True)
         return None

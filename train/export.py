@@ -87,10 +87,29 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
     (folder / "config.json").write_text(json.dumps(config | {"files": files}, indent=2) + "\n")
 
 
+def _training(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What the card says of the training: from a run of `train.pairs`, `train.fit` or `train.convert`."""
+    if "corpus" in recipe:
+        by_label = recipe["corpus"]["splits"]["train"]["sources"]
+        counts = {source: sum(labels.values()) for source, labels in by_label.items()}
+        note = (
+            f"Batches of {recipe['batch']} x {recipe['accumulation']} whole pictures at {recipe['image_size']} px, at "
+            f"most {recipe['epochs']} epochs, the best by validation loss kept."
+        )
+    else:
+        counts, note = recipe["training_sources"], recipe.get("note", "")
+    return {
+        "pictures": sum(counts.values()),
+        "sources": sorted(counts),
+        "held_out": recipe.get("held_out", []),
+        "seed": recipe["seed"],
+        "note": note,
+    }
+
+
 def export(run: Path, out: Path) -> None:
     """Write weights, graph and a configuration that is not calibrated yet (see `train.calibrate`)."""
     recipe = json.loads((run / "config.json").read_text())
-    counts: dict[str, int] = recipe["training_sources"]
     model = DeepfakeClassifier.from_pretrained(run / "model", pretrained=False).eval()
     stored = halve(model.state_dict())
     model.load_state_dict(stored)
@@ -109,18 +128,7 @@ def export(run: Path, out: Path) -> None:
         "normalisation": {"mean": recipe["mean"], "std": recipe["std"]},
         "calibration": {"temperature": 1.0, "bias": 0.0},
         "thresholds": {"likely_real": 0.0, "likely_fake": 1.0},
-        "training": {
-            "pictures": sum(counts.values()),
-            "sources": sorted(counts),
-            "held_out": recipe["held_out"],
-            "unused": recipe["unused"],
-            "local_edits": recipe["local_edits"],
-            "steps": recipe["steps"],
-            "batch": recipe["batch"],
-            "learning_rate": recipe["learning_rate"],
-            "seed": recipe["seed"],
-            "note": recipe.get("note", ""),
-        },
+        "training": _training(recipe),
     }
     write_config(out, config)
 
@@ -128,7 +136,7 @@ def export(run: Path, out: Path) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, help="folder that train.fit wrote")
+    parser.add_argument("run", type=Path, help="folder that train.fit, train.pairs or train.convert wrote")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     export(args.run, args.out)

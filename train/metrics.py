@@ -72,11 +72,11 @@ def calibration_error(judged: Judged, bins: int = BINS) -> float:
     return float(np.abs(gaps).sum())
 
 
-def interval(judged: Judged, measure: Callable[[Judged], float], rounds: int = ROUNDS, seed: int = 0) -> list[float]:
+def interval(judged: Judged, measure: Callable[[Judged], float], seed: int = 0) -> list[float]:
     """``[value, low, high]``: the measure with its 95 % bootstrap interval."""
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(judged.fake == label) for label in (False, True)]
-    draws = [measure(judged[np.concatenate([rng.choice(m, len(m)) for m in members if len(m)])]) for _ in range(rounds)]
+    draws = [measure(judged[np.concatenate([rng.choice(m, len(m)) for m in members if len(m)])]) for _ in range(ROUNDS)]
     low, high = np.quantile(draws, (0.025, 0.975))
     return [round(float(each), 4) for each in (measure(judged), low, high)]
 
@@ -109,7 +109,7 @@ def figures(judged: Judged) -> dict[str, Any]:
     }
 
 
-def mean_auc(sources: Sequence[Judged], rounds: int = ROUNDS, seed: int = 0) -> list[float]:
+def mean_auc(sources: Sequence[Judged], seed: int = 0) -> list[float]:
     """``[value, low, high]`` of the mean AUC over sources, each drawn anew within itself in every round."""
     rng = np.random.default_rng(seed)
 
@@ -120,5 +120,5 @@ def mean_auc(sources: Sequence[Judged], rounds: int = ROUNDS, seed: int = 0) -> 
         return auc(judged.fake[index], judged.probability[index])
 
     value = np.mean([auc(j.fake, j.probability) for j in sources])
-    low, high = np.quantile([np.mean([drawn(j) for j in sources]) for _ in range(rounds)], (0.025, 0.975))
+    low, high = np.quantile([np.mean([drawn(j) for j in sources]) for _ in range(ROUNDS)], (0.025, 0.975))
     return [round(float(each), 4) for each in (value, low, high)]

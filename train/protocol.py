@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from train.errors import ConfigError
+from train.predictions import Prediction
 from train.transforms import DELIVERIES
+
+TOGETHER = "all pictures"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """``folds``: sources that one network leaves out together, by the fold's name.
+    """``folds``: sources that one network leaves out together, by the fold's name; none where one network was
+    measured on a test split of the sources that it was trained on, and calibrated on their validation split.
 
     ``paired``: sources with modern fakes and reals of their own; the headline is their mean. ``calibrated_on``:
     sources whose predictions set temperature, bias and thresholds. ``portraits_and_cameras``: real pictures that must
@@ -52,6 +57,23 @@ class Protocol:
             problem = sorted(twice) or sorted(named - set(left_out))
             raise ConfigError(f"{path}: {', '.join(problem)} must be in exactly one fold")
         return found
+
+    @classmethod
+    def of_splits(cls, predictions: Sequence[Prediction], most: int, seed: int) -> Protocol:
+        """That of a corpus with validation and test split: all pictures together are the headline, as one source."""
+        sources = sorted({p.source for p in predictions})
+        return cls(
+            name="test-split/1",
+            folds={},
+            paired=[TOGETHER],
+            calibrated_on=sources,
+            portraits_and_cameras=[],
+            local_edits=[],
+            false_alarms=0.02,
+            misses=0.02,
+            most=most,
+            seed=seed,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in ``metrics.json``."""

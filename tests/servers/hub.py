@@ -110,9 +110,12 @@ class Hub:
         self.url, self.cdn_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers)
 
     def _server(self, *, cdn: bool) -> _Server:
-        server = _Server(("127.0.0.1", 0), _Handler)
+        server = _Server(("127.0.0.1", 0), self._handler())
         server.hub, server.cdn = self, cdn
         return server
+
+    def _handler(self) -> type[Handler]:
+        return Handler
 
     def __enter__(self) -> Self:
         self._threads = [Thread(target=server.serve_forever, args=(0.02,)) for server in self._servers]
@@ -151,7 +154,7 @@ class Hub:
         return [each.file for each in self.requests if each.method == "GET" and each.file]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     """HTTP/1.0, one request a connection: a stopped server is gone for pooled connections as well."""
 
     server: _Server
@@ -203,9 +206,12 @@ class _Handler(BaseHTTPRequestHandler):
         for method, pattern, answer in self.ROUTES:
             found = re.fullmatch(pattern, raw)
             if method == self.command.replace("HEAD", "GET") and found:
-                answer(self, **{name: unquote(value) for name, value in found.groupdict().items()})
+                self._answer(answer, {name: unquote(value) for name, value in found.groupdict().items()})
                 return
         self._refuse(HTTPStatus.NOT_FOUND, f"nothing at {path}")
+
+    def _answer(self, answer: Callable[..., None], parts: Mapping[str, str]) -> None:
+        answer(self, **parts)
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -282,11 +288,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
         elif file.endswith(LARGE):
-            linked = {"X-Linked-Etag": f'"{_sha256(content)}"', "X-Linked-Size": str(len(content))}
+            linked = {"X-Linked-Etag": f'"{sha256(content)}"', "X-Linked-Size": str(len(content))}
             location = f"{self.hub.cdn_url}/{repository}/{commit}/{file}?signature=0"
             self._send(HTTPStatus.FOUND, b"", linked | {"X-Repo-Commit": commit, "Location": location})
         else:
-            self._content(file, content, {"X-Repo-Commit": commit, "ETag": f'"{_git_sha(content)}"'})
+            self._content(file, content, {"X-Repo-Commit": commit, "ETag": f'"{git_sha(content)}"'})
 
     def _from_cdn(self, repository: str, commit: str, file: str) -> None:
         signed = parse_qs(urlsplit(self.path).query).get("signature") == ["0"]
@@ -294,7 +300,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.FORBIDDEN, "no signature")
             return
         content = self.hub.repositories[repository].commits[commit][file]
-        self._content(file, content, {"ETag": f'"{_sha256(content)}"'})
+        self._content(file, content, {"ETag": f'"{sha256(content)}"'})
 
     def _content(self, file: str, content: bytes, headers: Mapping[str, str]) -> None:
         faults = self.hub.faults
@@ -312,7 +318,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = content[: len(content) // 2]
         self._send(status, content, headers)
 
-    # Reading only. Creating a repository, preupload and commit would be further rows.
+    # Reading only: what writes is in hub_writing.py.
     ROUTES: ClassVar[tuple[tuple[str, str, Callable[..., None]], ...]] = (
         ("GET", r"/api/agent-harnesses", _harnesses),
         ("GET", r"/api/models/(?P<repository>[^/]+/[^/]+)", _info),
@@ -323,17 +329,17 @@ class _Handler(BaseHTTPRequestHandler):
     )
 
 
-def _sha256(content: bytes) -> str:
+def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _git_sha(content: bytes) -> str:
+def git_sha(content: bytes) -> str:
     """Name of a git blob, which is the Hub's ETag of a file outside LFS."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _entry(name: str, content: bytes) -> dict[str, object]:
-    entry: dict[str, object] = {"type": "file", "path": name, "size": len(content), "oid": _git_sha(content)}
+    entry: dict[str, object] = {"type": "file", "path": name, "size": len(content), "oid": git_sha(content)}
     if name.endswith(LARGE):
-        entry["lfs"] = {"oid": _sha256(content), "size": len(content), "pointerSize": 134}
+        entry["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 134}
     return entry

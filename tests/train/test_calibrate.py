@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from train import calibrate
-from train.evaluate import Prediction
+from train.predictions import Prediction
 from train.protocol import Protocol
 from unfake.detector.calibration import Label
 
@@ -87,9 +87,26 @@ def test_a_network_is_judged_by_what_the_others_settled(measured: list[Predictio
     groups = calibrate.crossfit(measured, PROTOCOL, 0.0)
     assert sum(len(members) for members, *_ in groups) == len(measured)
     for members, *settled in groups:
-        (network,) = {p.network for p in members}
-        others = [p for p in measured if p.network != network]
+        (network,) = {p.part for p in members}
+        others = [p for p in measured if p.part != network]
         assert tuple(settled) == calibrate.settle(others, PROTOCOL, 0.0)
+
+
+def test_without_folds_the_validation_split_settles_and_the_test_split_is_judged() -> None:
+    found = [
+        *predictions("one", "validation"),
+        *predictions("one", "test", 50),
+        *predictions("two", "test", labels="real"),
+    ]
+    protocol = Protocol.of_splits(found, 300, 0)
+    ((members, *settled),) = calibrate.crossfit(found, protocol, 1.0)
+    assert {p.part for p in members} == {"test"}
+    assert tuple(settled) == calibrate.settle([p for p in found if p.part == "validation"], protocol, 1.0)
+    judged = calibrate.judge_all(found, protocol, 1.0)
+    assert len(judged["all pictures"]["web"].fake) == 400
+    metrics = calibrate.summary(judged, protocol)
+    assert metrics["headline"]["web"]["auc"][0] > 0.8
+    assert metrics["portraits_and_cameras"] == {}
 
 
 def test_local_edits_are_never_fitted_on(measured: list[Prediction]) -> None:

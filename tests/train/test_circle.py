@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from train import bundled, card, check, evaluate, export, pairs
+from train import bundled, card, check, export, metrics, pairs, predictions
 from train.errors import RunError
 from train.protocol import Protocol
 from unfake.detector.checkpoint import Checkpoint, load_folder
@@ -92,10 +92,8 @@ def run(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    folder = tmp_path_factory.mktemp("checkpoint")
-    export.export(run, folder)
-    return load_folder(folder)
+def exported(made: Path) -> Checkpoint:
+    return load_folder(made)
 
 
 def test_the_training_ends_at_its_last_step(run: Path) -> None:
@@ -148,12 +146,13 @@ def made(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "export", fail_once)
+        patch.setattr(metrics, "ROUNDS", 20)
         with pytest.raises(OSError, match="No space"):
             bundled.make(config, PROTOCOL, pool, out)
         first = (out / "start" / "state.pt").stat().st_mtime_ns
         final = bundled.make(config, PROTOCOL, pool, out)
     assert (out / "start" / "state.pt").stat().st_mtime_ns == first  # what was done was not done again
-    assert [run.name for run in exported] == ["start", "held", "held", "two", "final"]
+    assert [run.name for run in exported] == ["held", "two", "two", "final"]
     return final
 
 
@@ -169,16 +168,15 @@ def test_a_network_never_starts_from_one_that_saw_what_it_leaves_out(made: Path)
 
 
 def test_the_figures_are_those_of_networks_that_left_the_source_out(made: Path) -> None:
-    predictions = evaluate.load(made / "predictions.csv")
-    networks = {p.source: p.network for p in predictions}
+    networks = {p.source: p.part for p in predictions.load(made / "predictions.csv")}
     folder = made.parent.parent
     assert networks["held"] == load_folder(folder / "held" / "checkpoint").id
     assert networks["two"] == load_folder(folder / "two" / "checkpoint").id
     assert networks["one"] == networks["held"]
-    metrics = load_folder(made).metrics()
-    assert metrics["sources"]["held"]["web"]["real"] == 5
-    assert set(metrics["headline"]) == {"clean", "web", "hard"}
-    assert metrics["header_auc"].keys() == {"one", "two", "held"}
+    found = load_folder(made).metrics()
+    assert found["sources"]["held"]["web"]["real"] == 5
+    assert set(found["headline"]) == {"clean", "web", "hard"}
+    assert found["header_auc"].keys() == {"one", "two", "held"}
 
 
 def test_the_card_has_the_figures_and_its_plots(made: Path) -> None:
@@ -190,19 +188,22 @@ def test_the_card_has_the_figures_and_its_plots(made: Path) -> None:
     assert all(len(content) < 60_000 for content in checkpoint.plots().values())
 
 
-def test_the_check_finds_what_does_not_belong_together(made: Path, pool: Path, tmp_path: Path) -> None:
+def test_the_check_finds_what_does_not_belong_together(
+    made: Path, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "ROUNDS", 20)
     check.figures_are_its_own(load_folder(made))
-    assert check.reads_the_same(made, evaluate.load(made / "fingerprint.csv"), pool) < 0.001
+    assert check.reads_the_same(made, predictions.load(made / "fingerprint.csv"), pool) < 0.001
     # given another network's fingerprint
-    changed = [replace(p, margin=p.margin + 1) for p in evaluate.load(made / "fingerprint.csv")]
+    changed = [replace(p, margin=p.margin + 1) for p in predictions.load(made / "fingerprint.csv")]
     with pytest.raises(RunError, match="reads pictures otherwise"):
         check.reads_the_same(made, changed, pool)
     # and metrics that do not follow from the predictions
     forged = tmp_path / "forged"
     shutil.copytree(made, forged)
-    metrics = json.loads((forged / "metrics.json").read_text())
-    metrics["headline"]["web"]["auc"][0] = 0.99
-    (forged / "metrics.json").write_text(json.dumps(metrics))
+    figures = json.loads((forged / "metrics.json").read_text())
+    figures["headline"]["web"]["auc"][0] = 0.99
+    (forged / "metrics.json").write_text(json.dumps(figures))
     export.write_config(
         forged, {k: v for k, v in json.loads((forged / "config.json").read_text()).items() if k != "files"}
     )
@@ -212,11 +213,11 @@ def test_the_check_finds_what_does_not_belong_together(made: Path, pool: Path, t
 
 def test_predictions_survive_the_file(tmp_path: Path) -> None:
     found = [
-        evaluate.Prediction("s", "real", "web", "a.png", -1.25, 0.5, -1.0, 0.25, "net@0"),
-        evaluate.Prediction("s", "fake", "hard", "b, c.png", 2.0),
+        predictions.Prediction("s", "real", "web", "a.png", -1.25, 0.5, -1.0, 0.25, "net@0"),
+        predictions.Prediction("s", "fake", "hard", "b, c.png", 2.0),
     ]
-    evaluate.save(found, tmp_path / "p.csv")
-    again = evaluate.load(tmp_path / "p.csv")
+    predictions.save(found, tmp_path / "p.csv")
+    again = predictions.load(tmp_path / "p.csv")
     assert again[0] == found[0]
     assert (again[1].picture, again[1].margin) == ("b, c.png", 2.0)
     assert np.isnan(again[1].margin_again)

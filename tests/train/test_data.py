@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train.data import TRIMS, PairedCrops, PixelStore, Row, open_trimmed, read_pool, source_weights
+from train.data import TRIMS, PairConfig, PairedCrops, PixelStore, Row, read_pool, source_weights
 from unfake.detector.views import ViewRule
 
 RULE = ViewRule("crops", 64, 64, 4)
@@ -53,12 +53,12 @@ def test_marks_are_cut_from_both_labels(source: str, trim: tuple[int, int, int, 
     Image.new("RGB", (300, 200)).save(path)
     for label in ("real", "fake"):
         left, top, right, bottom = trim
-        assert open_trimmed(Row(path, source, label, "toy")).size == (300 - left - right, 200 - top - bottom)
+        assert Row(path, source, label, "toy").open().size == (300 - left - right, 200 - top - bottom)
 
 
 def test_pairs_come_one_of_each_label(pool: Path, tmp_path: Path) -> None:
     store = PixelStore.build(read_pool(pool), ViewRule("crops", 64, 96, 4), tmp_path)
-    stream = iter(PairedCrops(store, 64, frozenset(), 1.0, seed=1))
+    stream = iter(PairedCrops(store, PairConfig(64), seed=1))
     for _ in range(5):
         crops, labels = next(stream)
         assert crops.shape == (2, 64, 64, 3)
@@ -67,10 +67,38 @@ def test_pairs_come_one_of_each_label(pool: Path, tmp_path: Path) -> None:
         assert noisy > smooth
 
 
+def test_matched_pairs_come_from_one_source(tmp_path: Path) -> None:
+    # given a dark and a bright source with both labels, and reals of medium grey without fakes of their own
+    rows = []
+    for source, grey in (("dark", 30), ("bright", 220), ("reals", 125)):
+        for label in ("real", "fake") if source != "reals" else ("real",):
+            path = tmp_path / f"{source}-{label}.png"
+            Image.new("RGB", (80, 80), (grey, grey, grey)).save(path)
+            rows.append(Row(path, source, label, "toy"))
+    store = PixelStore.build(rows, ViewRule("crops", 64, 96, 4), tmp_path / "store")
+
+    def greys(matched: float) -> list[tuple[float, float]]:
+        stream = iter(PairedCrops(store, PairConfig(64, matched=matched), seed=1))
+        pairs = (next(stream)[0].float().mean(dim=(1, 2, 3)).tolist() for _ in range(40))
+        return [(real, fake) for real, fake in pairs]
+
+    # then matched pairs are of one grey, and unmatched ones of any
+    assert all(abs(real - fake) < 40 for real, fake in greys(1.0))
+    assert {fake > 125 for _, fake in greys(1.0)} == {True, False}
+    assert any(abs(real - fake) > 60 for real, fake in greys(0.0))
+
+
+def test_a_source_can_be_left_out_of_a_store(pool: Path, tmp_path: Path) -> None:
+    store = PixelStore.build(read_pool(pool), ViewRule("crops", 64, 96, 4), tmp_path)
+    rest = store.without({"held"})
+    assert {e["source"] for e in rest.entries} == {"one", "two"}
+    assert {e["source"] for e in store.entries} == {"one", "two", "held"}
+
+
 def test_a_pool_of_one_label_is_refused(pool: Path, tmp_path: Path) -> None:
     store = PixelStore.build([r for r in read_pool(pool) if r.label == "real"], RULE, tmp_path)
     with pytest.raises(ValueError, match="no fake pictures"):
-        PairedCrops(store, 64, frozenset(), 1.0, seed=1)
+        PairedCrops(store, PairConfig(64), seed=1)
 
 
 def test_an_empty_index_is_refused(tmp_path: Path) -> None:

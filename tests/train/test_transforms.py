@@ -49,6 +49,12 @@ def test_draws_cover_what_sites_do() -> None:
     assert any(s.quality is None for d in found for s in d.steps)
 
 
+def test_wide_draws_show_most_of_a_picture() -> None:
+    rng = np.random.default_rng(0)
+    assert min(draw(rng, wide=1.0).scale for _ in range(300)) < 0.15
+    assert all(draw(rng, wide=1.0).scale < 1.0 for _ in range(50))
+
+
 def test_the_measured_deliveries_are_what_they_are_called() -> None:
     image = Image.fromarray(noise(2000, 1000))
     assert DELIVERIES["clean"](image) is image

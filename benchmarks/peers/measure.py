@@ -1,0 +1,167 @@
+"""One peer on the pictures of a pool: the same choice, deliveries and file as `train.predictions`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory, TemporaryFile
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.peers.worker import LENGTH
+from train.data import Row
+from train.predictions import Prediction
+from train.transforms import DELIVERIES
+from unfake.detector.detector import obstacle
+
+ROOT = Path(__file__).parents[2]
+# Paired sources of recent generators, camera originals, and real faces with a part replaced by hand.
+SOURCES = (
+    "gemini3pro_unsplash_teenbiscuits",
+    "forrealscan_game",
+    "danhammo6_zimage",
+    "skvarc_game",
+    "ml72_playground",
+    "dexer1",
+    "cameras_exif_samples",
+    "ciplab_chmoe_result",
+)
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
+
+
+class PeerFailed(Exception):
+    """A peer's process ended without an answer; the message quotes the last line that it said."""
+
+
+class Worker:
+    """A peer in a process of its own, a context manager. ``score`` may be called from one thread at a time.
+
+    The process gets none of this one's environment but ``PATH``: no token, no ``.env``, no proxy. Its working folder
+    and home are empty and temporary.
+    """
+
+    def __init__(self, name: str, python: Path, arguments: Iterable[str] = ()) -> None:
+        self.name = name
+        self._command = [str(python.absolute()), "-m", "benchmarks.peers.worker", name, *arguments]
+
+    def __enter__(self) -> Self:
+        self._stack = ExitStack()
+        home = self._stack.enter_context(TemporaryDirectory())
+        self._said = self._stack.enter_context(TemporaryFile())
+        environment = {"PATH": os.environ.get("PATH", ""), "HOME": home, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            cwd=home,
+            env=environment | ONE_THREAD,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        self._process.communicate()
+        self._stack.close()
+
+    def score(self, image: Image.Image) -> tuple[float | None, float]:
+        """What the peer says of a picture (higher is more fake, None for nothing), and the seconds it took.
+
+        Raises PeerFailed.
+        """
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", compress_level=1)
+        assert self._process.stdin and self._process.stdout  # noqa: S101 - both were asked for
+        try:
+            self._process.stdin.write(LENGTH.pack(buffer.tell()) + buffer.getvalue())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._failure() from None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._failure()
+        answer = json.loads(line)
+        return answer["score"], answer["seconds"]
+
+    def _failure(self) -> PeerFailed:
+        self._process.wait()
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return PeerFailed(f"{self.name} stopped: {lines[-1] if lines else 'it said nothing'}")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Predictions, how many pictures the peer gave none for by delivery, and its median seconds a picture."""
+
+    predictions: list[Prediction]
+    without: dict[str, int]
+    seconds: float
+
+
+def measure(
+    name: str,
+    rows: list[Row],
+    deliveries: Iterable[str],
+    python: Path = Path(sys.executable),
+    arguments: Iterable[str] = (),
+    processes: int = 1,
+) -> Measured:
+    """Scores of the peer ``name`` for all rows and deliveries; pictures that the app itself refuses are left out.
+
+    ``python``: the interpreter that has the peer. ``arguments``: the peer's own. Raises PeerFailed.
+    """
+    deliveries = tuple(deliveries)
+    free: SimpleQueue[Worker] = SimpleQueue()
+
+    def one(row: Row) -> list[tuple[Prediction | str, float]]:
+        image, found = row.open(), []
+        worker = free.get()
+        try:
+            for delivery in deliveries:
+                delivered = DELIVERIES[delivery](image)
+                if obstacle(np.asarray(delivered)) is not None:
+                    continue
+                score, seconds = worker.score(delivered)
+                entry: Prediction | str = delivery
+                if score is not None:
+                    entry = Prediction(
+                        source=row.source,
+                        label=row.label,
+                        delivery=delivery,
+                        picture=row.path.name,
+                        margin=round(score, 4),
+                        network=name,
+                    )
+                found.append((entry, seconds))
+        finally:
+            free.put(worker)
+        return found
+
+    with ExitStack() as stack:
+        for _ in range(processes):
+            free.put(stack.enter_context(Worker(name, python, arguments)))
+        threads = stack.enter_context(ThreadPoolExecutor(processes))
+        answers = [answer for answers in threads.map(one, rows) for answer in answers]
+    nothing = [entry for entry, _ in answers if isinstance(entry, str)]
+    return Measured(
+        predictions=[entry for entry, _ in answers if isinstance(entry, Prediction)],
+        without={delivery: nothing.count(delivery) for delivery in deliveries if delivery in nothing},
+        seconds=statistics.median(seconds for _, seconds in answers),
+    )

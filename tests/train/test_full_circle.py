@@ -1,0 +1,121 @@
+"""The README's way from pictures to a published B7 that the app runs: its commands, one after the other, in small."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+
+from tests.conftest import ROOT, SAMPLES, running_app
+from tests.servers.hub_writing import User, WritableHub
+from unfake.detector.checkpoint import load_folder
+
+TOKEN = "hf_circle"  # noqa: S105
+REPOSITORY = "alice/unfake-efficientnet-b7"
+B7 = {
+    "pretrained": False,
+    "image_size": 64,
+    "epochs": 2,
+    "batch": 4,
+    "accumulation": 1,
+    "validation_batch": 8,
+    "precision": "no",
+    "workers": 0,
+    "save_steps": 1,
+    "augment": {"long_side": 128},
+}
+
+
+def command(*words: str | Path, hub: str = "http://127.0.0.1:1") -> subprocess.Popen[str]:
+    """One of the README's commands, with no network but ``hub``."""
+    environment = os.environ | {
+        "HF_ENDPOINT": hub,
+        "HF_TOKEN": TOKEN,
+        "HF_HUB_DISABLE_XET": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", *map(str, words)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(*words: str | Path, hub: str = "http://127.0.0.1:1") -> str:
+    """The command's output; it must succeed."""
+    process = command(*words, hub=hub)
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    return said
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built, trained with a kill in the middle, exported and measured."""
+    folder = tmp_path_factory.mktemp("circle")
+    run("train.corpus", "toy", folder / "toy", "--pictures", "80", "--size", "96")
+    run("train.corpus", "build", folder / "toy" / "corpus.json", "--out", folder / "corpus")
+    (folder / "b7.json").write_text(json.dumps(B7))
+    fit = ("train.fit", folder / "b7.json", "--corpus", folder / "corpus", "--out", folder / "run")
+    process = command(*fit)
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "saved at epoch" in line:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL, "".join(said)
+    assert "resumed at epoch 1" in run(*fit, "--resume")
+    run("train.export", folder / "run", "--out", folder / "checkpoint")
+    run("train.evaluate", folder / "checkpoint", "--corpus", folder / "corpus", "--most", "4")
+    return folder / "checkpoint"
+
+
+@pytest.fixture
+def hub() -> Iterator[WritableHub]:
+    with WritableHub() as server:
+        server.users[TOKEN] = User("alice")
+        yield server
+
+
+def test_the_checkpoint_is_a_b7_that_says_what_it_is_worth(checkpoint: Path) -> None:
+    found = load_folder(checkpoint)
+    assert found.config.backbone == "tf_efficientnet_b7"
+    assert (found.config.views.kind, found.config.views.size) == ("squash", 64)
+    assert 0 < found.config.thresholds.likely_real < found.config.thresholds.likely_fake < 1
+    text = found.card()
+    assert "on the test split of the corpus" in text
+    assert "these figures flatter it" in text
+    assert found.id in text
+    assert len(found.plots()) == 3
+
+
+def test_a_dry_run_uploads_nothing(checkpoint: Path, hub: WritableHub) -> None:
+    said = run("train.publish", REPOSITORY, "--checkpoint", checkpoint, "--dry-run", hub=hub.url)
+    assert "nothing was uploaded" in said
+    assert hub.repositories == {}
+
+
+def test_the_app_pulls_what_was_published_and_classifies(checkpoint: Path, hub: WritableHub, tmp_path: Path) -> None:
+    assert "checked" in run("train.publish", REPOSITORY, "--checkpoint", checkpoint, "--upload", hub=hub.url)
+    settings = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "home")}
+    with running_app(tmp_path, UNFAKE_MODEL=REPOSITORY, **settings) as address:
+        client = Client(address, verbose=False)
+        report = client.predict(handle_file(str(SAMPLES / "astronaut.jpg")), api_name="/classify")
+        status = client.predict(api_name="/status")
+    assert report["detector"]["checkpoint"] == load_folder(checkpoint).id
+    assert report["detector"]["notice"] is None
+    assert 0 < report["verdict"]["probability"] < 1
+    assert status["checkpoint"]["repository"] == REPOSITORY
