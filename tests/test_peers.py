@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from benchmarks.peers.measure import PeerFailed, measure
 from benchmarks.peers.table import table
 from tests.train.conftest import write_pool
 from train.data import read_pool
-from train.evaluate import Prediction, load, save
+from train.predictions import Prediction, load, save
 
 
 def prediction(label: str, margin: float, source: str = "game") -> Prediction:
@@ -32,12 +33,14 @@ def test_the_table_has_a_column_for_each_file(tmp_path: Path) -> None:
     assert "| web | cameras | 100% / – | – |" in text
 
 
-def test_a_peer_answers_from_its_own_process(tmp_path: Path) -> None:
+def test_a_peer_answers_from_its_own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # given pictures of which one is too small for the app
     rows = read_pool(write_pool(tmp_path / "pool", {"one": 2}))
     rows += read_pool(write_pool(tmp_path / "small", {"tiny": 1}, size=40))
     # when our own checkpoint is measured as a peer
-    found = measure("unfake", rows, ("web", "hard"))
+    monkeypatch.setattr("benchmarks.peers.measure.KEPT_EVERY", 2)
+    kept: list[list[Prediction]] = []
+    found = measure("unfake", rows, ("web", "hard"), keep=kept.append)
     # then each picture but that one has a score at both deliveries, and the file can be read again
     assert {(p.source, p.label, p.delivery, p.picture) for p in found.predictions} == {
         ("one", label, delivery, f"{number}.png")
@@ -46,8 +49,15 @@ def test_a_peer_answers_from_its_own_process(tmp_path: Path) -> None:
         for number in range(2)
     }
     assert found.without == {}
-    save(found.predictions, tmp_path / "p.csv")
-    assert [p.margin for p in load(tmp_path / "p.csv")] == [p.margin for p in found.predictions]
+    # and one that was stopped goes on: what was kept of it is not measured again, and nothing else changes
+    save(kept[0], tmp_path / "p.csv")
+    known = load(tmp_path / "p.csv")
+    assert 0 < len(known) < len(found.predictions)
+    marked = [replace(p, margin=p.margin + 100) for p in known]
+    again = measure("unfake", rows, ("web", "hard"), known=marked)
+    margins = {(p.label, p.picture, p.delivery): p.margin for p in found.predictions}
+    margins |= {(p.label, p.picture, p.delivery): p.margin for p in marked}
+    assert {(p.label, p.picture, p.delivery): p.margin for p in again.predictions} == margins
 
 
 def test_a_peer_that_is_not_there_says_so(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from train.export import write_config
-from train.metrics import Judged, calibration_error, figures, interval, mean_auc
+from train.metrics import Judged, calibration_error, figures, interval, mean_auc, share
 from train.predictions import Prediction, load
 from train.protocol import TOGETHER, Protocol
 from unfake.detector.calibration import Calibration, Label, Thresholds
@@ -114,7 +114,7 @@ def settle(predictions: Sequence[Prediction], protocol: Protocol, widening: floa
     chosen = _fitted(predictions, protocol)
     calibration = fit(chosen)
     web = [p for p in chosen if p.delivery == "web"]
-    return calibration, thresholds(web, calibration, protocol.false_alarms, protocol.misses, widening)
+    return calibration, thresholds(web, calibration, protocol.asked_false_alarms, protocol.asked_misses, widening)
 
 
 def crossfit(
@@ -183,24 +183,20 @@ def summary(judged: dict[str, dict[str, Judged]], protocol: Protocol) -> dict[st
         headline[delivery] = {
             "auc": mean_auc(paired),
             "calibration_error": interval(together, calibration_error),
-            "real_called_fake": interval(together[~together.fake], _called(Label.LIKELY_FAKE)),
-            "fake_called_fake": interval(together[together.fake], _called(Label.LIKELY_FAKE)),
-            "fake_called_real": interval(together[together.fake], _called(Label.LIKELY_REAL)),
-            "inconclusive": interval(together, _called(Label.INCONCLUSIVE)),
+            "real_called_fake": share(together, False, Label.LIKELY_FAKE),
+            "fake_called_fake": share(together, True, Label.LIKELY_FAKE),
+            "fake_called_real": share(together, True, Label.LIKELY_REAL),
+            "inconclusive": share(together, None, Label.INCONCLUSIVE),
         }
         if protocol.portraits_and_cameras:
             real = Judged.join([judged[s][delivery] for s in protocol.portraits_and_cameras])
-            real = real[~real.fake]
-            reals[delivery] = {"real": len(real.fake), "real_called_fake": interval(real, _called(Label.LIKELY_FAKE))}
+            called = share(real, False, Label.LIKELY_FAKE)
+            reals[delivery] = {"real": int((~real.fake).sum()), "real_called_fake": called}
     return {
         "headline": headline,
         "portraits_and_cameras": reals,
         "sources": {s: {d: figures(j) for d, j in by.items()} for s, by in judged.items()},
     }
-
-
-def _called(label: Label) -> Any:
-    return lambda j: float((j.label == label).mean())
 
 
 def calibrate(

@@ -14,9 +14,10 @@ from train import plots
 from train.calibrate import judge_all
 from train.metrics import Judged
 from train.predictions import load
-from train.protocol import Protocol
+from train.protocol import TOGETHER, Protocol
 from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.config import CARD
+from unfake.detector.views import ViewRule
 
 FRONT = """\
 ---
@@ -97,8 +98,10 @@ def verdicts(metrics: dict[str, Any], names: list[str], delivery: str) -> str:
     return "\n".join(lines)
 
 
-def _worst(metrics: dict[str, Any], paired: list[str]) -> str:
-    ranked = sorted(paired, key=lambda n: metrics["sources"][n]["web"]["auc"][0])
+def _worst(metrics: dict[str, Any]) -> str:
+    candidates = metrics["protocol"]["paired"] if metrics["protocol"]["folds"] else set(metrics["sources"]) - {TOGETHER}
+    both = [n for n in candidates if metrics["sources"][n]["web"]["auc"] is not None]
+    ranked = sorted(both, key=lambda n: metrics["sources"][n]["web"]["auc"][0])
     return ", ".join(f"`{n}` ({metrics['sources'][n]['web']['auc'][0]:.2f})" for n in ranked[:3])
 
 
@@ -127,6 +130,12 @@ def _tables(metrics: dict[str, Any]) -> str:
         parts.append(ranking(metrics, [n for n in ordered if n in both], delivery))
         parts.append(verdicts(metrics, ordered, delivery))
     return "\n\n".join(parts)
+
+
+def _views(rule: ViewRule) -> str:
+    if rule.kind == "squash":
+        return f"the whole picture, squashed to {rule.size} x {rule.size} px"
+    return f"up to {rule.max_views} crops of {rule.size} px of it, at most {rule.long_side} px long, and averages them"
 
 
 def _edits(protocol: dict[str, Any]) -> str:
@@ -158,14 +167,14 @@ def card(checkpoint: Checkpoint) -> str:
     """The card, Markdown with front matter. Needs figures by `train.calibrate`."""
     config, metrics = checkpoint.config, checkpoint.metrics()
     training, protocol = config.training, metrics["protocol"]
-    paired, limits = protocol["paired"], config.thresholds
+    limits = config.thresholds
     return (
         FRONT
         + f"""\
 # {config.name}
 
-Says of a picture how likely it is that an AI generated or manipulated it. Backbone `{config.backbone}`, up to
-{config.views.max_views} crops of {config.views.size} px, averaged. Weights `{checkpoint.id}`.
+Says of a picture how likely it is that an AI generated or manipulated it. Backbone `{config.backbone}`; it sees
+{_views(config.views)}. Weights `{checkpoint.id}`.
 
 ## What it gets right, and what it doesn't
 
@@ -173,7 +182,7 @@ Measured on {metrics["date"]} {_how(metrics)}
 
 {_headline(metrics)}
 
-An AUC of 0.5 is a coin toss. Worst three at *web*: {_worst(metrics, paired)}.
+An AUC of 0.5 is a coin toss. Worst at *web*: {_worst(metrics) or "not to be said, as no source has both labels"}.
 
 ![ROC curves by delivery](plots/roc.svg)
 ![Reliability diagram at web](plots/reliability.svg)
@@ -191,10 +200,10 @@ the network's near 0.5, the files tell the label and the network does not. *web*
 From a probability of {limits.likely_fake:.3f} up it says *likely AI-generated*, from {limits.likely_real:.3f} down
 *likely real*, and between them *inconclusive*. The band widens by {limits.widening:g} standard errors of the mean
 over the crops, so a picture whose parts disagree is inconclusive; and so is one whose verdict changes when it is
-shrunk to three quarters and recompressed. The thresholds were set so that at *web* at most
-{100 * protocol["false_alarms"]:.0f} % of the real pictures of the sources above are called AI-generated and at most
-{100 * protocol["misses"]:.0f} % of the generated ones real. The probability takes real and fake pictures for equally
-frequent.
+shrunk to three quarters and recompressed. The goal at *web* is that at most {100 * protocol["false_alarms"]:.0f} % of
+real pictures are called AI-generated and at most {100 * protocol["misses"]:.0f} % of generated ones real; the tables
+say what networks with thresholds from other networks' predictions came to. The probability takes real and fake
+pictures for equally frequent.
 
 ## Not for
 

@@ -76,7 +76,7 @@ def texts(split: Any, column: str) -> list[str]:
 
 
 class Sample(NamedTuple):
-    """One picture for the network. ``valid``: it could be read. ``problem``: why it, or the one asked for, could not."""
+    """One picture for the network. ``valid``: it was read. ``problem``: why it, or the one asked for, could not be."""
 
     pixels: Tensor
     label: int

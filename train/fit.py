@@ -39,7 +39,7 @@ from train.fit_config import FitConfig, read
 from train.network import build, fits, try_one_batch, use_checkpointing
 from train.training import LAST, Training
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("train.fit")  # also when it is run as __main__
 
 DTYPES = {"no": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 

@@ -203,8 +203,9 @@ def predict(
     """Probabilities for a whole split, in its order, each picture once, the same on every process.
 
     ``batches`` come from `plain_loader`. Before the first, DistributedDataParallel hands the main process's BatchNorm
-    statistics to all, so all predict with the network that is saved. Pictures that cannot be read are left out. Raises RunError where a logit is
-    no number, CorpusError where too many pictures, or all of a label, cannot be read.
+    statistics to all, so all predict with the network that is saved. Pictures that cannot be read are left out.
+
+    Raises RunError where a logit is no number, CorpusError where too many pictures, or all of a label, cannot be read.
     """
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     model.eval()

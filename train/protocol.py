@@ -23,8 +23,10 @@ class Protocol:
     ``paired``: sources with modern fakes and reals of their own; the headline is their mean. ``calibrated_on``:
     sources whose predictions set temperature, bias and thresholds. ``portraits_and_cameras``: real pictures that must
     not be called fake. ``local_edits``: sources whose fakes are edited photos; they are reported, never fitted on.
-    ``false_alarms`` and ``misses``: greatest share of reals called fake and of fakes called real at *web*, on
-    ``calibrated_on``. ``most``: pictures measured of a source and label.
+    ``false_alarms`` and ``misses``: the goal at *web* for reals called fake and fakes called real, by networks that
+    the thresholds were not fitted on. ``asked_false_alarms`` and ``asked_misses``: what the fit is asked for, on
+    ``calibrated_on``: less, because networks differ more than the pictures of one. ``most``: pictures measured of a
+    source and label.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Protocol:
     local_edits: list[str]
     false_alarms: float
     misses: float
+    asked_false_alarms: float
+    asked_misses: float
     most: int
     seed: int
 
@@ -71,6 +75,8 @@ class Protocol:
             local_edits=[],
             false_alarms=0.02,
             misses=0.02,
+            asked_false_alarms=0.02,
+            asked_misses=0.02,
             most=most,
             seed=seed,
         )

@@ -16,7 +16,7 @@ from benchmarks.peers import PEERS
 from benchmarks.peers.measure import SOURCES, PeerFailed, measure
 from benchmarks.peers.table import table
 from train.data import read_pool
-from train.predictions import choose, save
+from train.predictions import Prediction, choose, load, save
 from train.transforms import DELIVERIES
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     for name in PEERS:
         peer = commands.add_parser(name, help=f"measure {name}")
         peer.add_argument("--pool", type=Path, required=True)
-        peer.add_argument("--out", type=Path, required=True, help="the CSV to write")
+        peer.add_argument("--out", type=Path, required=True, help="the CSV to write, or to go on with")
         peer.add_argument("--python", type=Path, default=Path(sys.executable), help="interpreter that has the peer")
         peer.add_argument("--sources", nargs="+", default=SOURCES)
         peer.add_argument("--deliveries", nargs="+", choices=tuple(DELIVERIES), default=("web", "hard"))
@@ -44,11 +44,18 @@ def main() -> None:
         return
     rows = choose((r for r in read_pool(args.pool) if r.source in args.sources), args.most, args.seed)
     own = [str(args.checkpoint.resolve())] if getattr(args, "checkpoint", None) else []
+
+    def keep(predictions: list[Prediction]) -> None:
+        beside = args.out.with_suffix(".tmp")
+        save(predictions, beside)
+        beside.replace(args.out)
+
+    known = load(args.out) if args.out.is_file() else []
     try:
-        measured = measure(args.command, rows, args.deliveries, args.python, own, args.processes)
+        measured = measure(args.command, rows, args.deliveries, args.python, own, args.processes, known, keep)
     except PeerFailed as error:
         sys.exit(f"error: {error}")
-    save(measured.predictions, args.out)
+    keep(measured.predictions)
     missing = ", ".join(f"{count} at {delivery}" for delivery, count in measured.without.items()) or "none"
     print(
         f"{args.command}: {len(measured.predictions)} predictions on {len(rows)} pictures, "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import random
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ SOURCES = (
     "cameras_exif_samples",
     "ciplab_chmoe_result",
 )
+KEPT_EVERY = 20
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 
 
@@ -115,53 +118,74 @@ class Measured:
     seconds: float
 
 
+def _in_order(predictions: Iterable[Prediction]) -> list[Prediction]:
+    return sorted(predictions, key=lambda p: (p.source, p.label, p.picture, list(DELIVERIES).index(p.delivery)))
+
+
+def _ask(worker: Worker, row: Row, deliveries: Iterable[str]) -> list[tuple[Prediction | str, float]]:
+    """A prediction by delivery (or the delivery's name where the peer gives none), and the seconds each took."""
+    image, found = row.open(), []
+    for delivery in deliveries:
+        delivered = DELIVERIES[delivery](image)
+        if obstacle(np.asarray(delivered)) is not None:
+            continue
+        score, seconds = worker.score(delivered)
+        entry: Prediction | str = delivery
+        if score is not None:
+            entry = Prediction(
+                source=row.source,
+                label=row.label,
+                delivery=delivery,
+                picture=row.name,
+                margin=round(score, 4),
+                part=worker.name,
+            )
+        found.append((entry, seconds))
+    return found
+
+
 def measure(
     name: str,
-    rows: list[Row],
+    rows: Sequence[Row],
     deliveries: Iterable[str],
     python: Path = Path(sys.executable),
     arguments: Iterable[str] = (),
     processes: int = 1,
+    known: Iterable[Prediction] = (),
+    keep: Callable[[list[Prediction]], None] | None = None,
 ) -> Measured:
     """Scores of the peer ``name`` for all rows and deliveries; pictures that the app itself refuses are left out.
 
-    ``python``: the interpreter that has the peer. ``arguments``: the peer's own. Raises PeerFailed.
+    ``python``: the interpreter that has the peer. ``arguments``: the peer's own. ``known``: predictions from before,
+    whose pictures are not measured again. ``keep``: called every `KEPT_EVERY` pictures with all predictions so far.
+    Pictures are taken in a random order, so that what has been kept is a fair part. Raises PeerFailed.
     """
-    deliveries = tuple(deliveries)
+    wanted = {(row.source, row.label, row.name) for row in rows}
+    predictions = [p for p in known if (p.source, p.label, p.picture) in wanted]
+    done = {(p.source, p.label, p.picture) for p in predictions}
+    left = [row for row in rows if (row.source, row.label, row.name) not in done]
+    random.Random(0).shuffle(left)  # noqa: S311 - an order, not a secret
+    nothing: list[str] = []
+    times: list[float] = []
     free: SimpleQueue[Worker] = SimpleQueue()
+    asked = tuple(deliveries)
 
     def one(row: Row) -> list[tuple[Prediction | str, float]]:
-        image, found = row.open(), []
         worker = free.get()
         try:
-            for delivery in deliveries:
-                delivered = DELIVERIES[delivery](image)
-                if obstacle(np.asarray(delivered)) is not None:
-                    continue
-                score, seconds = worker.score(delivered)
-                entry: Prediction | str = delivery
-                if score is not None:
-                    entry = Prediction(
-                        source=row.source,
-                        label=row.label,
-                        delivery=delivery,
-                        picture=row.path.name,
-                        margin=round(score, 4),
-                        network=name,
-                    )
-                found.append((entry, seconds))
+            return _ask(worker, row, asked)
         finally:
             free.put(worker)
-        return found
 
     with ExitStack() as stack:
-        for _ in range(processes):
+        for _ in range(processes if left else 0):
             free.put(stack.enter_context(Worker(name, python, arguments)))
         threads = stack.enter_context(ThreadPoolExecutor(processes))
-        answers = [answer for answers in threads.map(one, rows) for answer in answers]
-    nothing = [entry for entry, _ in answers if isinstance(entry, str)]
-    return Measured(
-        predictions=[entry for entry, _ in answers if isinstance(entry, Prediction)],
-        without={delivery: nothing.count(delivery) for delivery in deliveries if delivery in nothing},
-        seconds=statistics.median(seconds for _, seconds in answers),
-    )
+        for number, answers in enumerate(threads.map(one, left), start=1):
+            for entry, seconds in answers:
+                times.append(seconds)
+                nothing.append(entry) if isinstance(entry, str) else predictions.append(entry)
+            if keep is not None and number % KEPT_EVERY == 0:
+                keep(_in_order(predictions))
+    without = {delivery: nothing.count(delivery) for delivery in asked if delivery in nothing}
+    return Measured(_in_order(predictions), without, statistics.median(times) if times else math.nan)

@@ -21,6 +21,8 @@ PROTOCOL = Protocol(
     local_edits=["edited"],
     false_alarms=0.02,
     misses=0.02,
+    asked_false_alarms=0.02,
+    asked_misses=0.02,
     most=100,
     seed=0,
 )

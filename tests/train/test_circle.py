@@ -59,6 +59,8 @@ PROTOCOL = Protocol(
     local_edits=[],
     false_alarms=0.02,
     misses=0.02,
+    asked_false_alarms=0.02,
+    asked_misses=0.02,
     most=5,
     seed=0,
 )

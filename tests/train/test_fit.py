@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -362,7 +363,7 @@ def test_half_precision_needs_a_device_that_has_it() -> None:
 
 def command_line(*args: str) -> None:
     sys.argv = ["train.fit", *args]
-    command(fit.main)
+    runpy.run_module("train.fit", run_name="__main__")
 
 
 def test_the_command_line_trains_in_bf16_with_checkpointing(small: Path, tmp_path: Path) -> None:
@@ -371,6 +372,7 @@ def test_the_command_line_trains_in_bf16_with_checkpointing(small: Path, tmp_pat
     assert process(command_line, str(config), "--corpus", str(small), "--out", str(out)) == 0
     assert json.loads((out / "config.json").read_text())["ran_on"]["precision"] == "bf16"
     assert (out / "model" / "model.safetensors").is_file()
+    assert f"done: {out / 'model'}" in (out / "log.txt").read_text()
 
 
 def test_what_is_wrong_is_said_in_one_sentence(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

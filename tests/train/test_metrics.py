@@ -70,7 +70,9 @@ def test_figures_count_verdicts_by_label() -> None:
 def test_a_source_of_one_label_has_no_figure_that_needs_both() -> None:
     found = metrics.figures(judged([0.1, 0.2], []))
     assert found["auc"] is found["calibration_error"] is found["fake_called_fake"] is None
-    assert found["real_called_fake"] == [0, 0, 0]
+    value, low, high = found["real_called_fake"]
+    assert (value, low) == (0, 0)
+    assert high == pytest.approx(0.6576, abs=1e-3)  # none of two: Wilson's interval, z² / (n + z²)
 
 
 def test_the_mean_weighs_sources_alike() -> None:
