@@ -138,9 +138,20 @@ class TestConfig:
         assert config.files["model.onnx"] == "b" * 64
         assert config.training == {"epochs": 3}
 
+    def test_thresholds_without_a_widening_do_not_widen(self) -> None:
+        assert CheckpointConfig.from_json(configuration()).thresholds.widening == 0
+
+    @pytest.mark.parametrize("widening", [-1, "much", None])
+    def test_a_widening_that_makes_no_sense_is_refused(self, widening: object) -> None:
+        data = configuration()
+        data["thresholds"]["widening"] = widening
+        with pytest.raises(CheckpointCorrupt, match="thresholds"):
+            CheckpointConfig.from_json(data)
+
     @pytest.mark.parametrize("views", [{"kind": "squash", "size": 600}, configuration()["views"]])
     def test_comes_back_from_its_own_json(self, views: dict[str, Any]) -> None:
         data = configuration(views=views, dropout=0)
+        data["thresholds"]["widening"] = 0.5
         config = CheckpointConfig.from_json(copy.deepcopy(data))
         assert json.loads(json.dumps(config.to_json())) == data
         assert CheckpointConfig.from_json(config.to_json()) == config

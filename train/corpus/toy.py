@@ -60,8 +60,8 @@ def _extras(folder: Path, size: int) -> None:
     _save(extras / "real" / "copy.jpg", first[0].read_bytes())
     with Image.open(first[1]) as image:
         near = BytesIO()
-        image.resize((size * 3 // 4,) * 2).save(near, "JPEG", quality=60)
-    _save(extras / "real" / "smaller.jpg", near.getvalue())
+        image.save(near, "JPEG", quality=60)
+    _save(extras / "real" / "again.jpg", near.getvalue())
     _save(extras / "fake" / "really-real.jpg", first[2].read_bytes())
     _save(extras / "fake" / "broken.jpg", first[3].read_bytes()[:400])
     for number in range(10):
