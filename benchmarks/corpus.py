@@ -1,9 +1,9 @@
-"""Time and memory of building a large corpus, and what a kill costs: ``python -m benchmarks.corpus [--pictures 250000]``.
+"""Time and memory of building a large corpus, and what a kill costs: ``python -m benchmarks.corpus``.
 
 Makes that many real files (JPEGs of 48 px, the same in every run: small ones, because what is measured is what each
-picture costs besides its pixels), with one exact copy and one near duplicate in a hundred. Then builds them in a process
-of its own, once unbroken, and once with a SIGKILL at half of that time and a second start. The two results have to be
-the same, byte by byte.
+picture costs besides its pixels), with one exact copy and one near duplicate in a hundred. Then builds them in a
+process of its own, once unbroken, and once with a SIGKILL at half of that time and a second start. The two results
+have to be the same, byte by byte.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from train.errors import RunError, command
 from train.export import write_config
 from train.metrics import Judged, calibration_error, figures, interval, mean_auc, share
 from train.predictions import Prediction, load
@@ -35,7 +36,7 @@ WIDENINGS = (0.0, 0.5, 1.0, 1.5)
 def fit(predictions: Sequence[Prediction]) -> Calibration:
     """Platt scaling with every source and label weighted alike, whatever their numbers.
 
-    Raises ValueError where the margins do not rise from real to fake.
+    Raises RunError where the margins do not rise from real to fake.
     """
     weights = _weights(predictions)
     model = LogisticRegression(C=1e6).fit(
@@ -43,7 +44,7 @@ def fit(predictions: Sequence[Prediction]) -> Calibration:
     )
     slope = float(model.coef_[0, 0])
     if slope <= 0:
-        raise ValueError("on these sources fakes get no higher margins than reals: nothing to calibrate")
+        raise RunError("on these pictures fakes get no higher margins than reals: there is nothing to calibrate")
     return Calibration(temperature=1 / slope, bias=float(model.intercept_[0]))
 
 
@@ -147,8 +148,8 @@ def choose_widening(predictions: Sequence[Prediction], protocol: Protocol) -> tu
     for widening in WIDENINGS:
         web = Judged.join(
             [
-                judge([p for p in _fitted(members, protocol) if p.delivery == "web"], *settled)
-                for members, *settled in crossfit(predictions, protocol, widening)
+                judge([p for p in _fitted(members, protocol) if p.delivery == "web"], calibration, limits)
+                for members, calibration, limits in crossfit(predictions, protocol, widening)
             ]
         )
         alarms = float((web.label[~web.fake] == Label.LIKELY_FAKE).mean())
@@ -163,12 +164,12 @@ def choose_widening(predictions: Sequence[Prediction], protocol: Protocol) -> tu
 def judge_all(predictions: Sequence[Prediction], protocol: Protocol, widening: float) -> dict[str, dict[str, Judged]]:
     """By source and delivery: what would be said of each picture by a calibration that has not seen its network."""
     judged: dict[str, dict[str, Judged]] = defaultdict(dict)
-    for members, *settled in crossfit(predictions, protocol, widening):
+    for members, calibration, limits in crossfit(predictions, protocol, widening):
         groups: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
         for p in members:
             groups[p.source, p.delivery].append(p)
         for (source, delivery), group in groups.items():
-            judged[source][delivery] = judge(group, *settled)
+            judged[source][delivery] = judge(group, calibration, limits)
     if TOGETHER in protocol.paired:
         judged[TOGETHER] = {d: Judged.join([by[d] for by in judged.values() if d in by]) for d in protocol.deliveries}
     return dict(sorted(judged.items()))
@@ -202,13 +203,13 @@ def summary(judged: dict[str, dict[str, Judged]], protocol: Protocol) -> dict[st
 def calibrate(
     checkpoint: Path, predictions: Sequence[Prediction], protocol: Protocol, headers: dict[str, float | None]
 ) -> None:
-    """Write configuration and metrics. Raises ValueError where a source of the protocol has no predictions.
+    """Write configuration and metrics. Raises RunError where a source of the protocol has no predictions.
 
     ``headers``: by source, the AUC that the files alone reach.
     """
     missing = (set(protocol.calibrated_on) | set(protocol.paired)) - {p.source for p in predictions} - {TOGETHER}
     if missing:
-        raise ValueError(f"no predictions for {', '.join(sorted(missing))}")
+        raise RunError(f"no predictions for {', '.join(sorted(missing))}")
     widening, tried = choose_widening(predictions, protocol)
     fitted_on = predictions if protocol.folds else [p for p in predictions if p.part == "validation"]
     calibration, limits = settle(fitted_on, protocol, widening)
@@ -245,4 +246,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -22,6 +22,7 @@ from train.errors import command
 from train.predictions import choose, header_aucs, measure, save
 from train.protocol import Protocol
 from unfake.detector.checkpoint import load_folder
+from unfake.detector.config import CARD
 from unfake.intake import Limits, Source, from_bytes
 
 SPLITS = ("validation", "test")
@@ -65,7 +66,7 @@ def pictures(corpus: Path, split: str) -> Iterator[CorpusPicture]:
 def evaluate(checkpoint: Path, corpus: Path, most: int, seed: int = 0, processes: int = 2) -> None:
     """Write predictions, metrics, calibrated configuration, plots and card into the checkpoint's folder.
 
-    Raises CorpusError, and ValueError where the checkpoint does not tell the labels apart at all.
+    Raises CorpusError, and RunError where the checkpoint does not tell the labels apart at all.
     """
     load_folder(checkpoint)
     chosen = {split: choose(pictures(corpus, split), most, seed) for split in SPLITS}
@@ -87,7 +88,7 @@ def main() -> None:
     evaluate(args.checkpoint, args.corpus, args.most, processes=args.processes)
     checkpoint = load_folder(args.checkpoint)
     auc = checkpoint.metrics()["headline"]["web"]["auc"]
-    print(f"{checkpoint.id}: AUC at web {auc[0]:.3f} ({auc[1]:.3f} to {auc[2]:.3f}); the rest is in {card.CARD}")
+    print(f"{checkpoint.id}: AUC at web {auc[0]:.3f} ({auc[1]:.3f} to {auc[2]:.3f}); the rest is in {CARD}")
 
 
 if __name__ == "__main__":

@@ -104,8 +104,8 @@ def _measure(task: tuple[Path, Example]) -> list[Prediction]:
     detector = _detector(checkpoint)
     try:
         image = example.open()
-    except (OSError, PictureError) as error:
-        print(f"left out: {example.source}/{example.label}/{example.name}: {error}", flush=True)
+    except (OSError, PictureError) as reason:
+        print(f"left out: {example.source}/{example.label}/{example.name}: {reason}", flush=True)
         return []
     found = []
     for name, deliver in DELIVERIES.items():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from train import calibrate
+from train.errors import RunError
 from train.predictions import Prediction
 from train.protocol import Protocol
 from unfake.detector.calibration import Label
@@ -28,7 +29,9 @@ PROTOCOL = Protocol(
 )
 
 
-def predictions(source: str, network: str, count: int = 300, labels: str = "real fake", error: float = 0.3) -> list:
+def predictions(
+    source: str, network: str, count: int = 300, labels: str = "real fake", error: float = 0.3
+) -> list[Prediction]:
     rng = np.random.default_rng(len(source) + len(network))
     found = []
     for label in labels.split():
@@ -65,7 +68,7 @@ def test_a_source_ten_times_as_large_does_not_rule_the_calibration(measured: lis
 
 def test_a_network_that_is_upside_down_is_refused() -> None:
     wrong = [replace(p, margin=-p.margin) for p in predictions("one", "net-a")]
-    with pytest.raises(ValueError, match="nothing to calibrate"):
+    with pytest.raises(RunError, match="nothing to calibrate"):
         calibrate.fit(wrong)
 
 

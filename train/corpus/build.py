@@ -36,7 +36,7 @@ def build(config: CorpusConfig, out: Path, workers: int = 2) -> None:
     Raises ConfigError, SourceError, CorpusError, and OSError (ENOSPC) where the disk is full.
     """
     places = [Place(each.open(), out / WORK / "sources" / each.name) for each in config.sources]
-    if out.is_dir() and any(out.iterdir()) and not (out / WORK).is_dir():
+    if out.exists() and not (out / WORK).is_dir() and (not out.is_dir() or any(out.iterdir())):
         raise CorpusError(f"{out} holds something else already: name an empty folder, or one that a build began in")
     with Index(out / WORK / "index.sqlite") as index:
         prepare(places)

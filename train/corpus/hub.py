@@ -246,7 +246,7 @@ class HubSource:
             )
         if isinstance(error, errors.RevisionNotFoundError):
             return SourceError(f"{what} has no revision {self.revision}")
-        if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
+        if type(error) is ValueError:  # of datasets; what pyarrow finds wrong in a file is of a kind of its own
             return SourceError(
                 f"{what} has no split {self.split} or subset {self.subset or 'default'} that can be read"
             )

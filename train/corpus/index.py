@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -135,21 +135,26 @@ class Index:
             self.db.execute("DELETE FROM listing")
             self.db.execute("DELETE FROM fate")
 
-    def list_pictures(self, pictures: Iterable[tuple[int, Picture, int, int]]) -> None:
+    def list_pictures(self, pictures: Sequence[tuple[int, Picture, int, int]]) -> None:
         """Add pictures of one source with their position, size in bytes and time in ns.
 
         Raises SourceError where the source gives one key twice.
         """
-        source = ""
+        source = pictures[0][1].source if pictures else ""
         try:
             with self.writing():
-                for position, picture, size, mtime in pictures:
-                    source = picture.source
-                    path = os.fsencode(picture.content) if isinstance(picture.content, Path) else None
-                    label, group = LABELS.index(picture.label), picture.group
-                    texts = (picture.category, picture.credit, picture.licence)
-                    row = (position, source, picture.key, path, size, mtime, label, group, small_hash(group), *texts)
-                    self.db.execute(f"INSERT INTO listing VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+                self.db.executemany(
+                    "INSERT INTO listing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        (
+                            *(position, picture.source, picture.key),
+                            os.fsencode(picture.content) if isinstance(picture.content, Path) else None,
+                            *(size, mtime, LABELS.index(picture.label), picture.group, small_hash(picture.group)),
+                            *(picture.category, picture.credit, picture.licence),
+                        )
+                        for position, picture, size, mtime in pictures
+                    ),
+                )
         except sqlite3.IntegrityError:
             raise SourceError(f'two pictures of the source "{source}" have one and the same key') from None
 

@@ -77,7 +77,12 @@ def test_a_wrong_configuration_is_refused_with_the_key(values: dict[str, Any], n
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("{", "is not JSON"), ("[]", "an object"), ('{"seed": 1, "seed": 2}', "'seed' stands twice"), ("\xff", "not JSON")],
+    [
+        ("{", "is not JSON"),
+        ("[]", "an object"),
+        ('{"seed": 1, "seed": 2}', "'seed' stands twice"),
+        ("\xff", "not JSON"),
+    ],
 )
 def test_a_file_that_is_not_such_an_object_is_refused(text: str, named: str, tmp_path: Path) -> None:
     path = tmp_path / "c.json"

@@ -62,7 +62,7 @@ def test_one_label_is_enough_for_a_source(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
-    with pytest.raises(SourceError, match="fake pictures, .*fake, is not there"):
+    with pytest.raises(SourceError, match=r"fake pictures, .*fake, is not there"):
         source(tmp_path).prepare(tmp_path, iter(()))
 
 

@@ -104,7 +104,7 @@ def test_pictures_come_with_their_bytes_labels_categories_and_groups(hub: Datase
     files = {f"data/train-0000{part}-of-00002.parquet": parquet(30 * part, 30) for part in range(2)}
     hub.commit("alice/faces", files)
     # when it is brought
-    columns = {"category": "subject", "group": "scene", "licence": "CC0-1.0"}
+    columns: dict[str, Any] = {"category": "subject", "group": "scene", "licence": "CC0-1.0"}
     done = run(hub, tmp_path, **columns)
     assert done.returncode == 0, done.stderr
     # then two of three pictures are there, as they were
@@ -126,9 +126,10 @@ def test_pictures_come_with_their_bytes_labels_categories_and_groups(hub: Datase
 def test_single_files_come_as_well(hub: DatasetHub, tmp_path: Path) -> None:
     files = {f"train/{name}/{n}.png": encoded(image(n), "PNG") for n, name in enumerate(["ai", "human"] * 20)}
     hub.commit("alice/faces", files)
-    done = run(hub, tmp_path, label={"column": "label", "real": ["human"], "fake": ["ai"]})
+    label: dict[str, Any] = {"label": {"column": "label", "real": ["human"], "fake": ["ai"]}}
+    done = run(hub, tmp_path, **label)
     assert done.returncode == 0, done.stderr
-    found = pictures(tmp_path, label={"column": "label", "real": ["human"], "fake": ["ai"]}).values()
+    found = pictures(tmp_path, **label).values()
     assert len(found) == 40
     contents = {picture.read(): picture.label for picture in found}
     assert contents == {content: "real" if "human" in name else "fake" for name, content in files.items()}
@@ -213,7 +214,7 @@ def test_a_full_disk_ends_in_a_sentence(hub: DatasetHub, tmp_path: Path) -> None
         ({"group": "photographer"}, "has no column photographer"),
     ],
 )
-def test_what_is_not_there_is_named(options: dict[str, str], said: str, hub: DatasetHub, tmp_path: Path) -> None:
+def test_what_is_not_there_is_named(options: dict[str, Any], said: str, hub: DatasetHub, tmp_path: Path) -> None:
     hub.commit("alice/faces", {"data/train-00000-of-00001.parquet": parquet(0, 30)})
     done = run(hub, tmp_path, **options)
     assert done.returncode == 1

@@ -34,7 +34,7 @@ def by_hand(looks: Looks) -> list[int]:
     while changed:
         changed = False
         for one in everyone:
-            root = min(parents[other] for other in (one, *everyone[looks.near(one, everyone)]))
+            root = min(parents[other] for other in (one, *everyone[looks.near(int(one), everyone)]))
             changed |= parents[one] != root
             parents[one] = root
     return parents
@@ -46,7 +46,7 @@ def test_the_search_finds_what_comparing_all_finds(distance: int) -> None:
     assert found.components().tolist() == by_hand(found)
 
 
-def test_resized_squashed_and_recoded_pictures_are_near(tmp_path: object) -> None:
+def test_resized_squashed_and_recoded_pictures_are_near() -> None:
     # given three pictures, each in several versions
     versions = []
     for seed in range(3):
