@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,11 @@ def _listed(places: list[Place], index: Index, progress: Any) -> Iterator[Batch]
         batch: Batch = []
         for picture in place.source.pictures(place.folder):
             size, mtime = _version(picture)
+            if isinstance(picture.content, bytes):
+                if not index.knows(picture.source, picture.key, sha256(picture.content)):
+                    batch.append((position, picture.content))
+                picture = replace(picture, content=b"")  # noqa: PLW2901 - a page of whole pictures would take 100 MB
             page.append((position, picture, size, mtime))
-            if isinstance(picture.content, bytes) and not index.knows(
-                picture.source, picture.key, sha256(picture.content)
-            ):
-                batch.append((position, picture.content))
             position += 1
             if len(page) == _LISTED or len(batch) == _SCANNED:
                 index.list_pictures(page)

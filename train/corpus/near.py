@@ -61,10 +61,12 @@ class Looks:
         parents = np.empty(len(order), dtype=np.int64)
         parents[order] = order[new][np.cumsum(new) - 1]  # lexsort is stable: the first of those alike
         waiting: list[NDArray[np.int64]] = []
+        count = 0
         for edges in self._edges(np.unique(parents[~self.flat])):
             waiting.append(edges)
-            if sum(each.shape[1] for each in waiting) > _EDGES:
-                parents, waiting = join(parents, waiting), []
+            count += edges.shape[1]
+            if count > _EDGES:
+                parents, waiting, count = join(parents, waiting), [], 0
         return join(parents, waiting)
 
     def _edges(self, kept: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from datasets import DatasetDict, load_from_disk
@@ -15,6 +16,8 @@ from PIL import Image
 
 from train.corpus.build import WORK, build
 from train.corpus.config import CorpusConfig, parse_config
+from train.corpus.folder import FolderSource
+from train.corpus.source import Picture
 
 SIZE = 64
 
@@ -44,6 +47,28 @@ def folder(root: Path, reals: Iterable[int], fakes: Iterable[int]) -> Path:
         for seed in seeds:
             (root / label / f"{seed:05d}.jpg").write_bytes(jpeg(seed))
     return root
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A folder source that gives bytes in place of files, as one does that reads them from an archive."""
+
+    name: str
+    inner: FolderSource
+
+    @classmethod
+    def from_config(cls, name: str, options: dict[str, Any], base: Path) -> Self:
+        """The options are those of a folder."""
+        return cls(name, FolderSource.from_config(name, options, base))
+
+    def prepare(self, folder: Path, reals: Iterator[Picture]) -> None:
+        """As a folder."""
+        self.inner.prepare(folder, reals)
+
+    def pictures(self, folder: Path) -> Iterator[Picture]:
+        """As a folder's, read."""
+        for picture in self.inner.pictures(folder):
+            yield replace(picture, content=picture.read())
 
 
 def config(base: Path, *sources: dict[str, Any], **more: Any) -> CorpusConfig:

@@ -14,7 +14,7 @@ from PIL import Image as PillowImage
 from tests.train.corpus.made import built, config, encoded, folder, image, jpeg, rows, tree
 from train.corpus import decide
 from train.corpus.build import build
-from train.corpus.config import CorpusConfig
+from train.corpus.config import KINDS, CorpusConfig
 from train.corpus.index import Index
 from train.errors import CorpusError, SourceError
 
@@ -165,6 +165,22 @@ def test_shards_end_where_they_are_full(tmp_path: Path) -> None:
     assert len(files) > 3
     assert max(path.stat().st_size for path in files) < 2.5 * 2**20
     assert [len(split) for split in corpus.values()] == [28, 6, 6]
+
+
+def test_pictures_that_are_streamed_make_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "streamed", ("tests.train.corpus.made", "Streamed"))
+    root = folder(tmp_path / "pictures", range(20), range(100, 120))
+    (root / "fake" / "cut.jpg").write_bytes(jpeg(1)[:600])
+    built(tmp_path, out="files")
+    streamed = {"name": "made", "kind": "streamed", "root": "pictures"}
+    built(tmp_path, streamed)
+    same = {name: digest for name, digest in tree(tmp_path / "files").items() if name.endswith((".arrow", ".csv"))}
+    assert same.items() <= tree(tmp_path / "out").items()
+    assert len(same) == 5
+    # and a picture that changes is noticed there too
+    (root / "real" / "00000.jpg").write_bytes(jpeg(70))
+    built(tmp_path, out="files")
+    assert splits(built(tmp_path, streamed)) == splits(load_from_disk(str(tmp_path / "files")))
 
 
 def test_shrinking_writes_both_labels_in_the_same_way(tmp_path: Path) -> None:

@@ -190,6 +190,13 @@ def test_a_lost_connection_keeps_what_has_come(hub: DatasetHub, tmp_path: Path) 
     assert len(pictures(tmp_path)) == 80
 
 
+def test_a_damaged_file_is_not_taken_for_a_missing_split(hub: DatasetHub, tmp_path: Path) -> None:
+    hub.commit("alice/faces", {"data/train-00000-of-00001.parquet": parquet(0, 30)[::-1]})
+    done = run(hub, tmp_path)
+    assert done.returncode == 1
+    assert "could not be read on (ArrowInvalid)" in done.stderr
+
+
 def test_a_full_disk_ends_in_a_sentence(hub: DatasetHub, tmp_path: Path) -> None:
     hub.commit("alice/faces", {"data/train-00000-of-00001.parquet": parquet(0, 30)})
     run(hub, tmp_path, most=1)
