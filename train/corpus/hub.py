@@ -50,8 +50,8 @@ class HubSource:
     image: str
     label: str
     column: str
-    real: tuple[str, ...]
-    fake: tuple[str, ...]
+    real: tuple[str | int, ...]
+    fake: tuple[str | int, ...]
     category: str
     group: str
     most: int
@@ -69,7 +69,7 @@ class HubSource:
         given = Options(where, options)
         label = given.take("label")
         column = ""
-        values: dict[str, tuple[str, ...]] = {"real": (), "fake": ()}
+        values: dict[str, tuple[str | int, ...]] = {"real": (), "fake": ()}
         if isinstance(label, dict):
             inner = Options(f"{where}: 'label'", label)
             column, label = inner.text("column"), ""
@@ -149,7 +149,7 @@ class HubSource:
                         content=place / file,
                         label=label,
                         source=self.name,
-                        group=f"{self.name}/{group or number}",
+                        group=f"{self.name}/{self.group}={group}" if group else f"{self.name}/{number}",
                         category=category,
                         credit=self.credit,
                         licence=self.licence,
@@ -162,7 +162,7 @@ class HubSource:
         """A folder for just this choice of pictures: another choice does not touch what has come."""
         choice = (
             (self.dataset, self.subset, self.split, self.revision, self.image, self.category, self.group),
-            (self.label, self.column, sorted(self.real), sorted(self.fake)),
+            (self.label, self.column, sorted(map(repr, self.real)), sorted(map(repr, self.fake))),
         )
         return folder / hashlib.sha256(json.dumps(choice).encode()).hexdigest()[:12]
 
@@ -191,23 +191,19 @@ class HubSource:
         with bar as progress, closing(fetched(examples())) as rows:
             waiting: list[tuple[Example, str]] = []
             noted = time.monotonic()
-            for example, content in rows:
-                file = ""
-                if content:
-                    suffix = Path((example.image or {}).get("path") or "").suffix.lower()
-                    file = f"{example.number // 1000:05d}/{example.number:08d}{suffix if suffix in SUFFIXES else ''}"
-                    (place / file).parent.mkdir(exist_ok=True)
-                    (place / file).write_bytes(content)
-                    count += 1
-                    progress.update(1)
-                waiting.append((example, file))
-                enough = bool(self.most) and count >= self.most
-                if enough or len(waiting) >= _NOTED or time.monotonic() - noted > _NOTED_SECONDS:
-                    note(db, commit, waiting)
-                    waiting, noted = [], time.monotonic()
-                if enough:
-                    return
-            note(db, commit, waiting)
+            try:
+                for example, content in rows:
+                    file = _write(place, example, content)
+                    waiting.append((example, file))
+                    count += bool(file)
+                    progress.update(bool(file))
+                    if self.most and count >= self.most:
+                        return
+                    if len(waiting) >= _NOTED or time.monotonic() - noted > _NOTED_SECONDS:
+                        note(db, commit, waiting)
+                        waiting, noted = [], time.monotonic()
+            finally:
+                note(db, commit, waiting)
         with db:
             db.execute("INSERT INTO meta VALUES ('done', 'yes')")
 
@@ -229,7 +225,7 @@ class HubSource:
         if not self.column:
             return self.label
         value = example[self.column]
-        found = {str(value), _text(example, self.column, names)}
+        found = {_text(example, self.column, names)} | ({value} if isinstance(value, int) else set())
         if found & set(self.real):
             return "real"
         return "fake" if found & set(self.fake) else ""
@@ -255,12 +251,23 @@ class HubSource:
         )
 
 
-def _values(given: Options, key: str) -> tuple[str, ...]:
-    """A list of names and numbers, as texts."""
+def _write(place: Path, example: Example, content: bytes) -> str:
+    """Write a picture, if it is one; gives the path of its file below ``place``."""
+    if not content:
+        return ""
+    suffix = Path((example.image or {}).get("path") or "").suffix.lower()
+    file = f"{example.number // 1000:05d}/{example.number:08d}{suffix if suffix in SUFFIXES else ''}"
+    (place / file).parent.mkdir(exist_ok=True)
+    (place / file).write_bytes(content)
+    return file
+
+
+def _values(given: Options, key: str) -> tuple[str | int, ...]:
+    """A list of names and numbers."""
     values = given.take(key, [])
     if not isinstance(values, list) or not all(isinstance(v, str | int) and not isinstance(v, bool) for v in values):
         raise given.wrong(key, "a list of names or numbers")
-    return tuple(str(value) for value in values)
+    return tuple(values)
 
 
 def _text(example: dict[str, Any], column: str, names: dict[str, list[str]]) -> str:

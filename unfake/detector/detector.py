@@ -106,8 +106,8 @@ class Detector:
                 )
             case Cause.DISAGREEMENT, _:
                 return (
-                    "The parts of the picture disagree: taken together they would pass for a verdict "
-                    f"(at most {low} or at least {high}), but some of them say the opposite."
+                    f"The mean over the parts of the picture would be enough for a verdict (at least {high} or at most "
+                    f"{low}), but the parts differ too much among themselves to rely on it."
                 )
             case Cause.REENCODING, _:
                 return (

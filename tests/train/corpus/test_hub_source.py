@@ -114,7 +114,7 @@ def test_pictures_come_with_their_bytes_labels_categories_and_groups(hub: Datase
         f"{number:08d}": jpeg(number) for number in range(60) if number % 3 != 2
     }
     one = found["00000013"]
-    assert (one.label, one.category, one.group, one.licence) == ("real", "cat", "hub/2", "CC0-1.0")
+    assert (one.label, one.category, one.group, one.licence) == ("real", "cat", "hub/scene=2", "CC0-1.0")
     assert (found["00000012"].label, found["00000012"].category) == ("fake", "")
     assert "alice/faces" in one.credit
     # and when nothing is missing, nobody is asked
