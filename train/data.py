@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from train.transforms import Delivery, deliver, draw
+from train.transforms import deliver, draw
 from unfake.detector.views import Pixels, ViewRule, resize
 
 LABELS = ("real", "fake")
@@ -152,25 +152,17 @@ class PairConfig:
     boost: float = 1.0
     matched: float = 0.0
     wide: float = 0.0
-    twinned: float = 0.0
 
 
 class PairedCrops(IterableDataset[tuple[Tensor, Tensor]]):
     """An endless stream of (uint8 ``[2, size, size, 3]``, labels ``[2]``): a real and a fake crop each.
 
     The delivery is drawn once for both, so that nothing in it can tell the label. A share ``matched`` of the pairs
-    has both pictures from one source, so that the subjects of other sources cannot tell it either. A share
-    ``twinned`` is a real picture and its own twin from ``twins``, cut at the same place.
+    has both pictures from one source, so that the subjects of other sources cannot tell it either.
     """
 
-    def __init__(
-        self,
-        store: PixelStore,
-        config: PairConfig,
-        seed: int,
-        twins: PixelStore | None = None,
-    ) -> None:
-        self.store, self.config, self.seed, self.twins = store, config, seed, twins
+    def __init__(self, store: PixelStore, config: PairConfig, seed: int) -> None:
+        self.store, self.config, self.seed = store, config, seed
         weights = source_weights(store.entries, config.boosted, config.boost)
         self.members = [self._members(weights, {label}) for label in LABELS]
         both = {str(e["source"]) for e in store.entries if e["label"] == "real"}
@@ -199,24 +191,11 @@ class PairedCrops(IterableDataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
             delivery = draw(rng, self.config.wide)
-            if self.twins is not None and rng.random() < self.config.twinned:
-                pair = self._twin(delivery, rng)
-            else:
-                members = self.members
-                if self.sources and rng.random() < self.config.matched:
-                    members = self.by_source[self.sources[int(rng.choice(len(self.sources), p=self.chances))]]
-                pair = [
-                    deliver(self.store[int(rng.choice(index, p=chances))], self.config.size, delivery, rng)
-                    for index, chances in members
-                ]
+            members = self.members
+            if self.sources and rng.random() < self.config.matched:
+                members = self.by_source[self.sources[int(rng.choice(len(self.sources), p=self.chances))]]
+            pair = [
+                deliver(self.store[int(rng.choice(index, p=chances))], self.config.size, delivery, rng)
+                for index, chances in members
+            ]
             yield torch.from_numpy(np.stack(pair)), torch.tensor([0, 1])
-
-    def _twin(self, delivery: Delivery, rng: np.random.Generator) -> list[Pixels]:
-        """A real picture and its twin, at times mixed with it, through the same window of the same delivery."""
-        assert self.twins is not None  # noqa: S101
-        number, window = int(rng.integers(len(self.twins.entries) // 2)), int(rng.integers(2**31))
-        real, fake = self.twins[2 * number], self.twins[2 * number + 1]
-        if rng.random() < 0.3:
-            share = np.float32(rng.uniform(0.4, 1.0))
-            fake = np.rint(share * fake + (1 - share) * real).astype(np.uint8)
-        return [deliver(each, self.config.size, delivery, np.random.default_rng(window)) for each in (real, fake)]

@@ -52,10 +52,8 @@ def batches(config: dict[str, Any], store: PixelStore, seed: int) -> Iterator[tu
         config["boost"],
         config["matched"],
         config["wide"],
-        config.get("twinned", 0.0),
     )
-    twins = PixelStore(Path(config["twins"])) if config.get("twins") else None
-    data = PairedCrops(store, pairs, seed, twins)
+    data = PairedCrops(store, pairs, seed)
     ahead = 4 if config["workers"] else None
     loader = DataLoader(data, config["batch"] // 2, num_workers=config["workers"], prefetch_factor=ahead)
     for crops, labels in loader:
