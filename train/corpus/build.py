@@ -44,8 +44,10 @@ def build(config: CorpusConfig, out: Path, workers: int = 2) -> None:
         scan(index, workers)
         write_unreadable(index, out)
         check_sources(config, index, out)
-        decide(config, index)
-        write_left_out(index, out)
+        try:
+            decide(config, index)
+        finally:  # where it ends in an error, the table tells why
+            write_left_out(index, out)
         fingerprint = write(config, index, places, out, workers)
         write_summary(summarise(config, index, out, fingerprint), out)
     write_card(out)

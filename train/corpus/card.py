@@ -163,9 +163,9 @@ def _left_out(summary: dict[str, Any]) -> str:
     return f"""## What was left out
 
 {_table(["source", "label", *_WHY.values()], rows, 2)}
-{near} Copies and near duplicates that carry both labels and are not of one group are in conflict: one of the labels
-is probably wrong, so all of them are left out. `{LEFT_OUT}` and `{UNREADABLE}`, beside this file where the corpus was
-built, name each picture.
+{near} A file with both labels is in conflict, and so are near duplicates with both labels that are not of one group:
+one of the labels is probably wrong, so all of them are left out. `{LEFT_OUT}` and `{UNREADABLE}`, beside this file
+where the corpus was built, name each picture.
 """
 
 

@@ -10,6 +10,7 @@ from train.corpus.config import load_config
 from train.corpus.push import push
 from train.corpus.toy import make_toy
 from train.errors import ConfigError, command
+from train.remote import check_names
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -17,6 +18,10 @@ def _build(args: argparse.Namespace) -> None:
     out = args.out or config.output
     if out is None:
         raise ConfigError("where to build is not said: give --out FOLDER, or 'output' in the configuration")
+    if args.push:
+        check_names(args.push)  # now, and not after hours
+    elif args.private:
+        raise ConfigError("--private is for a dataset on the Hub: it needs --push OWNER/NAME")
     build(config, out, args.workers)
     if args.push:
         push(out, args.push, private=args.private, really=True)

@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from train.corpus.near import MOST_DISTANCE
 from train.corpus.options import Options
+from train.corpus.reencode import Reencoding
 from train.corpus.source import Source
 from train.corpus.split import SPLITS
 from train.errors import ConfigError
@@ -36,14 +37,6 @@ KINDS = {
     "folder": ("train.corpus.folder", "FolderSource"),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Reencoding:
-    """Every picture of both labels upright, in sRGB, as a new JPEG. ``long_side``: px at most, None for as it is."""
-
-    long_side: int | None
-    quality: int
 
 
 @dataclass(frozen=True)

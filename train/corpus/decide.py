@@ -73,17 +73,14 @@ def decide(config: CorpusConfig, index: Index) -> None:
         pictures.fake, pictures.group, pictures.digest, None if config.near_distance is None else pictures.looks
     )
     kept = np.nonzero(fate.reason == Reason.KEPT)[0]
-    _check_labels(pictures.fake[kept], " that is not in conflict with another (see left_out.csv)")
-
     # The bundle's first picture that stays names it, so that what is left out in front of it moves nothing.
     tied = _first_kept(fate.tied, kept)
     strata = pictures.source.astype(np.int64) * 2 + pictures.fake
     number = np.full(len(pictures.fake), -1)
     number[kept] = split(tied[kept], strata[kept], pictures.group[kept], config.shares, config.seed)
     shard = np.full(len(pictures.fake), -1)
-    for each, name in enumerate(SPLITS):
+    for each in range(len(SPLITS)):
         members = np.nonzero(number == each)[0]
-        _check_labels(pictures.fake[members], f" in the split '{name}'")
         shard[members] = _shards(pictures.size[members], pictures.source[members], config.shard_mb * 2**20)
 
     twin = np.where(fate.twin < 0, -1, pictures.position[fate.twin])
@@ -93,6 +90,9 @@ def decide(config: CorpusConfig, index: Index) -> None:
         for start in range(0, len(number), _CHUNK):
             rows = zip(*(column[start : start + _CHUNK].tolist() for column in columns), strict=True)
             index.db.executemany("INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?)", rows)
+    _check_labels(pictures.fake[kept], " that is not in conflict with another (see left_out.csv)")
+    for each, name in enumerate(SPLITS):
+        _check_labels(pictures.fake[number == each], f" in the split '{name}'")
 
 
 def _check_labels(fake: NDArray[np.bool_], where: str) -> None:

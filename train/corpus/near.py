@@ -4,10 +4,10 @@ Two pictures are near duplicates when their perceptual hashes differ in at most 
 difference hashes in at most six times as many of 256 bits. The first finds candidates; alone it would take many a
 portrait for a copy of another, which the second, finer one tells apart.
 
-Measured on 10,134 photos and generated pictures: after JPEG at quality 50, shrinking to a half or to 256 px, squashing
-to a square or brightening by 15 %, 99 % of 433 pictures stay within 5 and 28 bits (shrunk ones within 3 and 16). At the
-default distance of 4, what was found were copies, pictures of a burst, and generated pictures that share a seed.
-Pictures from which 2 % or more of the edge is cut are not found: at that distance different pictures begin.
+Measured at the default distance of 4, on 145 of 10,134 photos and generated pictures: found again are all after JPEG at
+quality 50, WebP at a half of the size, or squashing to a square, 99 % after shrinking to 256 px or brightening by 15 %,
+and a third after cutting 2 % off each edge. What was found among the 10,134 were copies, pictures of a burst, and
+generated pictures that share a seed; the two closest of 800 faces in one frame are 49 bits of 256 apart.
 """
 
 from __future__ import annotations

@@ -12,22 +12,15 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, Value
 from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-from PIL import Image as PillowImage
 
-from train.corpus.config import Reencoding
 from train.corpus.index import LABELS
-from train.corpus.scan import LIMITS
-from train.errors import CorpusError
-from unfake.errors import PictureError
-from unfake.intake import Source, from_bytes
 
 FEATURES = Features(
     {
@@ -77,7 +70,7 @@ class ShardWriter:
 
     def add(self, row: Row, content: bytes) -> None:
         """Add a picture with its encoded bytes."""
-        values = asdict(row)
+        values = dict(vars(row))
         self._rows.append({"image": {"bytes": content, "path": values.pop("name")}, **values})
         self._bytes += len(content)
         if len(self._rows) >= _BATCH or self._bytes >= _BATCH_BYTES:
@@ -159,20 +152,3 @@ def write_text(path: Path, text: str) -> None:
     """Write a file so that it is either whole or not there."""
     with writing_text(path) as file:
         file.write(text)
-
-
-def reencode(task: tuple[str, bytes, Reencoding]) -> bytes:
-    """A picture as a JPEG without metadata: upright, sRGB, no larger than asked for, colours at full resolution.
-
-    The name in the task is for the CorpusError that is raised where the picture cannot be opened.
-    """
-    name, content, how = task
-    try:
-        image = PillowImage.fromarray(from_bytes(content, Source("upload", name), LIMITS).pixels)
-    except PictureError as error:
-        raise CorpusError(f"{name} cannot be re-encoded: {error}") from None
-    if how.long_side is not None:
-        image.thumbnail((how.long_side, how.long_side), PillowImage.Resampling.LANCZOS)
-    file = BytesIO()
-    image.save(file, "JPEG", quality=how.quality, subsampling=0)
-    return file.getvalue()

@@ -5,9 +5,9 @@ label and source are put in an order by a hash of the seed and of their name, an
 say: a bundle goes where the middle of its pictures falls. So:
 
 - No group and no pair of near duplicates is split.
-- Of each label and source, the shares are right to half a bundle at each cut: five pictures of their own already reach
-  all of 70/15/15. Pictures in a bundle that another source began (fakes made from photos) follow it, and come out at
-  the shares by chance: one in a thousand such pictures is 1.1 % off on average.
+- Of each label and source, the shares are right to half a bundle at each cut: five pictures of their own already
+  reach all of 70/15/15. Pictures in a bundle that another source began (fakes made from photos) follow it, and come
+  out at the shares by chance: of a thousand such pictures, 150 are meant for the test, give or take 11.
 - The same pictures and seed give the same split, on every machine.
 - A source added behind the others moves none of their pictures, unless its pictures tie two of their groups together
   or prove a label wrong. Pictures added to a source move only those next to the cuts, in proportion.

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from train.corpus.collect import Place, bar
-from train.corpus.config import CorpusConfig, Reencoding
+from train.corpus.config import CorpusConfig
 from train.corpus.dedupe import Reason
 from train.corpus.hashes import sha256
 from train.corpus.index import FACTS, Index
+from train.corpus.reencode import Reencoding, reencode
 from train.corpus.scan import spread
-from train.corpus.shards import DONE, Row, ShardWriter, reencode, write_frame
+from train.corpus.shards import DONE, Row, ShardWriter, write_frame
 from train.corpus.split import SPLITS
 from train.errors import CorpusError
 

@@ -218,6 +218,7 @@ def test_a_label_that_is_all_in_conflict_is_named(tmp_path: Path) -> None:
     folder(tmp_path / "pictures", range(20), range(5))
     with pytest.raises(CorpusError, match=r"no readable fake picture that is not in conflict .*left_out\.csv"):
         built(tmp_path)
+    assert sorted(left_out(tmp_path / "out").values()) == ["conflict"] * 10
 
 
 def test_too_few_pictures_for_a_split_are_told(tmp_path: Path) -> None:

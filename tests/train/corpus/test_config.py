@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from train.corpus.config import Reencoding, load_config, parse_config
+from train.corpus.config import load_config, parse_config
 from train.corpus.folder import FolderSource
+from train.corpus.reencode import Reencoding
 from train.errors import ConfigError
 
 FOLDER = {"name": "mine", "kind": "folder", "root": "pictures"}
