@@ -152,7 +152,9 @@ def _left_out(summary: dict[str, Any]) -> str:
         [source["name"], label, *(f"{_count(source, label, what):,}" for what in _WHY)]
         for source in summary["sources"]
         for label in source["labels"]
+        if any(_count(source, label, what) for what in _WHY)
     ]
+    table = _table(["source", "label", *_WHY.values()], rows, 2) if rows else "Nothing.\n"
     distance = summary["near_distance"]
     near = (
         "Near duplicates were not looked for."
@@ -162,7 +164,7 @@ def _left_out(summary: dict[str, Any]) -> str:
     )
     return f"""## What was left out
 
-{_table(["source", "label", *_WHY.values()], rows, 2)}
+{table}
 {near} A file with both labels is in conflict, and so are near duplicates with both labels that are not of one group:
 one of the labels is probably wrong, so all of them are left out. `{LEFT_OUT}` and `{UNREADABLE}`, beside this file
 where the corpus was built, name each picture.

@@ -74,6 +74,15 @@ def test_the_card_says_what_the_headers_tell(corpus: Path) -> None:
     assert "Near duplicates were not looked for." in changed(corpus, near_distance=None)
 
 
+def test_a_source_of_which_all_is_there_is_not_among_what_was_left_out(corpus: Path) -> None:
+    labels = {"real": {"train": 3, "exact": 0}, "fake": {"train": 3, "near": 2}}
+    source = {"name": "s", "kind": "folder", "licences": [], "labels": labels}
+    assert "| s | real | 0" not in changed(corpus, sources=[source])
+    assert "| s | fake | 0 | 0 | 2 | 0 |" in changed(corpus, sources=[source])
+    source["labels"] = {"real": {"train": 3}}
+    assert "## What was left out\n\nNothing.\n" in changed(corpus, sources=[source])
+
+
 @pytest.mark.parametrize(
     ("pictures", "name"),
     [(999, "n<1K"), (1000, "1K<n<10K"), (250_000, "100K<n<1M"), (20_000_000, "10M<n<100M")],
