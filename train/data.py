@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from train.transforms import deliver, draw
+from train.transforms import Delivery, deliver, draw, window_of
+from train.twins import KINDS, mixed
 from unfake.detector.views import Pixels, ViewRule, resize
 
 LABELS = ("real", "fake")
@@ -145,20 +146,26 @@ def source_weights(entries: list[dict[str, object]], boosted: frozenset[str], bo
 
 @dataclass(frozen=True)
 class PairConfig:
-    """How pairs are drawn: px a side, sources drawn ``boost`` times as often, and the shares of `PairedCrops`."""
+    """How pairs are drawn: px a side, sources drawn ``boost`` times as often, and the shares of `PairedCrops`.
+
+    ``twins``: kinds of twins, each as often as the others: names of `train.twins.KINDS`, or folders of made ones.
+    """
 
     size: int
     boosted: frozenset[str] = frozenset()
     boost: float = 1.0
     matched: float = 0.0
     wide: float = 0.0
+    twinned: float = 0.0
+    twins: tuple[str, ...] = ()
 
 
 class PairedCrops(IterableDataset[tuple[Tensor, Tensor]]):
     """An endless stream of (uint8 ``[2, size, size, 3]``, labels ``[2]``): a real and a fake crop each.
 
     The delivery is drawn once for both, so that nothing in it can tell the label. A share ``matched`` of the pairs
-    has both pictures from one source, so that the subjects of other sources cannot tell it either.
+    has both pictures from one source, so that the subjects of other sources cannot tell it either. A share ``twinned``
+    is a real picture and its own twin, through the same window of the same delivery.
     """
 
     def __init__(self, store: PixelStore, config: PairConfig, seed: int) -> None:
@@ -171,6 +178,7 @@ class PairedCrops(IterableDataset[tuple[Tensor, Tensor]]):
         self.by_source = {s: [self._members(weights, {label}, {s}) for label in LABELS] for s in self.sources}
         chances = np.array([sum(weights[index].sum() for index, _ in self.by_source[s]) for s in self.sources])
         self.chances = chances / chances.sum() if len(chances) else chances
+        self.made = {kind: PixelStore(Path(kind)) for kind in config.twins if kind not in KINDS}
 
     def _members(
         self, weights: NDArray[np.float64], labels: set[str], sources: set[str] | None = None
@@ -191,11 +199,30 @@ class PairedCrops(IterableDataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
             delivery = draw(rng, self.config.wide)
-            members = self.members
-            if self.sources and rng.random() < self.config.matched:
-                members = self.by_source[self.sources[int(rng.choice(len(self.sources), p=self.chances))]]
-            pair = [
-                deliver(self.store[int(rng.choice(index, p=chances))], self.config.size, delivery, rng)
-                for index, chances in members
-            ]
+            if self.config.twins and rng.random() < self.config.twinned:
+                window = int(rng.integers(2**31))
+                pair = [
+                    deliver(each, self.config.size, delivery, np.random.default_rng(window))
+                    for each in self._twins(str(rng.choice(self.config.twins)), delivery, rng)
+                ]
+            else:
+                members = self.members
+                if self.sources and rng.random() < self.config.matched:
+                    members = self.by_source[self.sources[int(rng.choice(len(self.sources), p=self.chances))]]
+                pair = [
+                    deliver(self.store[int(rng.choice(index, p=chances))], self.config.size, delivery, rng)
+                    for index, chances in members
+                ]
             yield torch.from_numpy(np.stack(pair)), torch.tensor([0, 1])
+
+    def _twins(self, kind: str, delivery: Delivery, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        """A real picture, or as much of it as the delivery needs, and its twin."""
+        if kind in self.made:
+            number = int(rng.integers(len(self.made[kind].entries) // 2))
+            real = self.made[kind][2 * number]
+            return real, mixed(real, self.made[kind][2 * number + 1], rng)
+        index, chances = self.members[0]
+        pixels = self.store[int(rng.choice(index, p=chances))]
+        side = window_of(pixels, self.config.size, delivery)
+        top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape[:2])
+        return KINDS[kind](pixels[top : top + side, left : left + side], rng)

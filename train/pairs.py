@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from train.data import PairConfig, PairedCrops, PixelStore, read_pool
+from train.network import decay_groups
 from train.pretrained import load_imagenet
 from unfake.detector.model import DeepfakeClassifier
 from unfake.detector.views import ViewRule
@@ -29,13 +30,6 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
-
-
-def parameter_groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices and kernels only, not on biases and normalisation."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
 
 
 def normaliser(mean: list[float], std: list[float]) -> tuple[Tensor, Tensor]:
@@ -52,6 +46,8 @@ def batches(config: dict[str, Any], store: PixelStore, seed: int) -> Iterator[tu
         config["boost"],
         config["matched"],
         config["wide"],
+        config.get("twinned", 0.0),
+        tuple(config.get("twins", ())),
     )
     data = PairedCrops(store, pairs, seed)
     ahead = 4 if config["workers"] else None
@@ -89,16 +85,21 @@ class Trainer:
     @classmethod
     def start(cls, config: dict[str, Any]) -> Trainer:
         """From ImageNet weights."""
-        model = DeepfakeClassifier(config["backbone"], 2, config["dropout"], pretrained=False)
+        residual = config.get("residual", False)
+        model = DeepfakeClassifier(config["backbone"], 2, config["dropout"], pretrained=False, residual=residual)
         if config.get("start"):
             stored = DeepfakeClassifier.from_pretrained(config["start"], pretrained=False)
-            model.load_state_dict(stored.state_dict())
+            state = stored.state_dict()
+            if residual:  # the new channels say nothing yet
+                stem = state["backbone.conv_stem.weight"]
+                state["backbone.conv_stem.weight"] = torch.cat((stem, torch.zeros_like(stem)), 1)
+            model.load_state_dict(state)
         else:
             load_imagenet(model.backbone, config["backbone"])
         model = model.to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(config["ema"])  # type: ignore[no-untyped-call]
         averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
-        return cls(model, averaged, torch.optim.AdamW(parameter_groups(model, config["weight_decay"])))
+        return cls(model, averaged, torch.optim.AdamW(decay_groups(model, config["weight_decay"])))
 
     def save(self, file: Path) -> None:
         """Write everything, and put it in place only when it is whole."""

@@ -99,8 +99,8 @@ def _detector(checkpoint: Path) -> Detector:
     return Detector.load(load_folder(checkpoint), "cpu", "f32")
 
 
-def _measure(task: tuple[Path, Example]) -> list[Prediction]:
-    checkpoint, example = task
+def _measure(task: tuple[Path, Example, Sequence[str], bool]) -> list[Prediction]:
+    checkpoint, example, deliveries, again = task
     detector = _detector(checkpoint)
     try:
         image = example.open()
@@ -108,23 +108,18 @@ def _measure(task: tuple[Path, Example]) -> list[Prediction]:
         print(f"left out: {example.source}/{example.label}/{example.name}: {reason}", flush=True)
         return []
     found = []
-    for name, deliver in DELIVERIES.items():
-        pixels = np.asarray(deliver(image))
+    for name in deliveries:
+        pixels = np.asarray(DELIVERIES[name](image))
         if obstacle(pixels) is None:
-            reading, again = detector.read(pixels), detector.read(reencode(pixels))
-            margin, error, margin_again, error_again = (
-                round(n, 4) for n in (reading.margin, reading.error, again.margin, again.error)
-            )
+            first = detector.read(pixels)
+            second = detector.read(reencode(pixels)) if again else Reading(math.nan, math.nan)
             found.append(
                 Prediction(
                     example.source,
                     example.label,
                     name,
                     example.name,
-                    margin,
-                    error,
-                    margin_again,
-                    error_again,
+                    *(round(n, 4) for n in (first.margin, first.error, second.margin, second.error)),
                     example.part or detector.checkpoint.id,
                 )
             )
@@ -147,12 +142,22 @@ def choose(examples: Iterable[E], most: int, seed: int) -> list[E]:
     ]
 
 
-def measure(checkpoint: Path, examples: Sequence[Example], processes: int = 2) -> list[Prediction]:
-    """Predictions for all examples and deliveries; what cannot be read is named and left out."""
+def measure(
+    checkpoint: Path,
+    examples: Sequence[Example],
+    processes: int = 2,
+    *,
+    deliveries: Sequence[str] = tuple(DELIVERIES),
+    again: bool = True,
+) -> list[Prediction]:
+    """Predictions for all examples and deliveries; what cannot be read is named and left out.
+
+    ``again``: whether to look at each picture a second time, re-encoded.
+    """
     context = multiprocessing.get_context("spawn")
     found: list[Prediction] = []
     with context.Pool(processes) as pool:
-        for predictions in pool.imap(_measure, [(checkpoint, example) for example in examples], chunksize=4):
+        for predictions in pool.imap(_measure, [(checkpoint, e, deliveries, again) for e in examples], chunksize=4):
             found.extend(predictions)
     return found
 

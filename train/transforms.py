@@ -74,6 +74,12 @@ def draw(rng: Generator, wide: float = 0.0) -> Delivery:
     return Delivery(tuple(steps), bool(rng.random() < 0.5), *(float(j) for j in jitter))
 
 
+def window_of(pixels: Pixels, size: int, delivery: Delivery) -> int:
+    """Side in px of the square of a picture, uint8 ``[H, W, 3]``, that a delivered crop of ``size`` px needs."""
+    shortest = min(pixels.shape[:2])
+    return min(math.ceil((size + 16) / max(delivery.scale, size / shortest)), shortest)
+
+
 def deliver(pixels: Pixels, size: int, delivery: Delivery, rng: Generator) -> Pixels:
     """A crop, uint8 ``[size, size, 3]``, of a picture uint8 ``[H, W, 3]`` after the delivery.
 
@@ -83,7 +89,7 @@ def deliver(pixels: Pixels, size: int, delivery: Delivery, rng: Generator) -> Pi
     height, width = pixels.shape[:2]
     least = size / min(height, width)
     shrink = max(delivery.scale, least)
-    window = min(math.ceil((size + 16) / shrink), height, width)
+    window = window_of(pixels, size, delivery)
     top, left = int(rng.integers(height - window + 1)), int(rng.integers(width - window + 1))
     image = Image.fromarray(pixels[top : top + window, left : left + window])
     correction = (shrink / delivery.scale) ** (1 / len(delivery.steps))

@@ -11,18 +11,18 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 
-def _backbone(name: str, pretrained: bool) -> nn.Module:
+def _backbone(name: str, pretrained: bool, channels: int) -> nn.Module:
     """A timm network without its head; ImageNet weights if asked for and to be had, else random with a warning."""
     if pretrained:
         try:
-            ready: nn.Module = timm.create_model(name, pretrained=True, num_classes=0)
+            ready: nn.Module = timm.create_model(name, pretrained=True, num_classes=0, in_chans=channels)
             return ready
         except Exception as error:  # timm lets through whatever its download meets: network, Hub, disk, no such weights
             warnings.warn(
                 f"no ImageNet weights for {name} ({type(error).__name__}): starting from random initialisation",
                 stacklevel=3,
             )
-    fresh: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+    fresh: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, in_chans=channels)
     return fresh
 
 
@@ -47,16 +47,28 @@ class DeepfakeClassifier(
         num_classes: int = 2,
         dropout: float = 0.3,
         pretrained: bool = True,
+        residual: bool = False,
     ) -> None:
         """Build the network.
 
         ``backbone``: a timm name. ``dropout``: probability in [0, 1). ``pretrained``: start from ImageNet weights;
-        where they cannot be had the start is random, and a ``UserWarning`` says so.
+        where they cannot be had the start is random, and a ``UserWarning`` says so. ``residual``: three more channels
+        with what a 3 x 3 mean leaves, enlarged and truncated (Fridrich and Kodovsky, Rich Models for Steganalysis of
+        Digital Images, IEEE TIFS 2012).
         """
         super().__init__()
-        self.backbone = _backbone(backbone, pretrained)
+        self.residual = residual
+        self.backbone = _backbone(backbone, pretrained, 6 if residual else 3)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(int(self.backbone.num_features), num_classes)  # type: ignore[arg-type]
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the classifier sees, ``[batch, channels, rows, columns]``, of normalised pictures."""
+        if self.residual:
+            rest = pixels - nn.functional.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)
+            pixels = torch.cat((pixels, (8 * rest).clamp(-1, 1)), 1)
+        features: Tensor = self.backbone.forward_features(pixels)  # type: ignore[operator]
+        return features
 
     def forward_with_map(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``[batch, classes]`` and class activation map ``[batch, classes, rows, columns]``.
@@ -64,14 +76,14 @@ class DeepfakeClassifier(
         ``pixels``: float ``[batch, 3, height, width]``, normalised. In evaluation mode the mean of a map over its
         grid is the logit. In training mode dropout acts on the pooled features, and the map is without it.
         """
-        features: Tensor = self.backbone.forward_features(pixels)  # type: ignore[operator]
+        features = self.features(pixels)
         logits: Tensor = self.classifier(self.dropout(features.mean(dim=(2, 3))))
         activation = nn.functional.conv2d(features, self.classifier.weight[:, :, None, None], self.classifier.bias)
         return logits, activation
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits ``[batch, classes]`` (0 real, 1 fake) of normalised pictures, float ``[batch, 3, height, width]``."""
-        features: Tensor = self.backbone.forward_features(pixels)  # type: ignore[operator]
+        features = self.features(pixels)
         logits: Tensor = self.classifier(self.dropout(features.mean(dim=(2, 3))))
         return logits
 

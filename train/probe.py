@@ -1,0 +1,97 @@
+"""Linear heads on what a frozen tower saw: ``python -m train.probe CONFIG --features FOLDER --out RUNS``.
+
+For each row of a comparison (`train.recipes`) that names ``blocks``: fitted on the training views of the sources
+that are not held out, measured on the others' views. A picture's margin is the mean over its views.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.comparison import PREDICTIONS, Comparison
+from train.data import source_weights
+from train.errors import RunError, command
+from train.predictions import Prediction, save
+from train.tower import TRAINING
+
+
+@dataclass(frozen=True)
+class Seen:
+    """``features`` ``[N, 12, 2, 768]`` of views, and of each view source, label, picture, delivery and kind."""
+
+    features: NDArray[np.float16]
+    source: NDArray[np.str_]
+    label: NDArray[np.str_]
+    picture: NDArray[np.str_]
+    delivery: NDArray[np.str_]
+    kind: NDArray[np.str_]
+
+    @classmethod
+    def load(cls, folder: Path) -> Seen:
+        """What `train.tower` wrote; raises RunError where there is nothing."""
+        parts = [np.load(file) for file in sorted(folder.glob("[0-9]*.npz"))]
+        if not parts:
+            raise RunError(f"{folder} has no features: run train.tower first")
+        return cls(np.concatenate([p["features"] for p in parts]), *np.concatenate([p["views"] for p in parts]).T)
+
+    def vectors(self, index: NDArray[Any], blocks: list[int], tokens: list[int]) -> NDArray[Any]:
+        """``[n, blocks x tokens x 768]`` of some views, float32; each block's vector has length 1."""
+        chosen = self.features[index][:, blocks][:, :, tokens].astype(np.float32)
+        chosen /= np.linalg.norm(chosen, axis=-1, keepdims=True) + 1e-6
+        return chosen.reshape(len(chosen), -1)
+
+
+def fit(vectors: NDArray[Any], fake: NDArray[np.bool_], weights: NDArray[Any], strength: float) -> Any:
+    """A function from vectors to margins: standardised, then logistic regression with an L2 penalty (``1 / C``)."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+    mean, spread = vectors.mean(0), vectors.std(0) + 1e-6
+    head = LogisticRegression(C=strength, max_iter=300)
+    head.fit((vectors - mean) / spread, fake, sample_weight=weights * len(weights) / weights.sum())
+    return lambda found: head.decision_function((found - mean) / spread)
+
+
+def probe(seen: Seen, row: dict[str, Any], comparison: Comparison) -> list[Prediction]:
+    """Predictions of one row."""
+    held_out = set(comparison.networks["start"]["held_out"])
+    blocks, tokens, kinds = row["blocks"], row["tokens"], row["kinds"]
+    of_kind = np.isin(seen.kind, kinds)
+    training = np.flatnonzero((seen.delivery == TRAINING) & of_kind & ~np.isin(seen.source, list(held_out)))
+    entries: list[dict[str, object]] = [{"source": str(seen.source[i]), "label": str(seen.label[i])} for i in training]
+    networks = comparison.networks
+    weights = source_weights(entries, frozenset(networks["start"]["boosted"]), networks["boost"])
+    fake = seen.label[training] == "fake"
+    for label in (False, True):
+        weights[fake == label] /= weights[fake == label].sum()
+    head = fit(seen.vectors(training, blocks, tokens), fake, weights, row["strength"])
+    measured = np.flatnonzero((seen.delivery != TRAINING) & of_kind & np.isin(seen.source, comparison.measured))
+    margins = head(seen.vectors(measured, blocks, tokens))
+    by_picture: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for i, margin in zip(measured, margins, strict=True):
+        by_picture[seen.source[i], seen.label[i], seen.delivery[i], seen.picture[i]].append(float(margin))
+    return [Prediction(*map(str, key), round(float(np.mean(found)), 4)) for key, found in by_picture.items()]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--features", type=Path, required=True, help="what train.tower wrote")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    comparison, seen = Comparison.load(args.config), Seen.load(args.features)
+    for name, row in comparison.rows.items():
+        if "blocks" in row:
+            (args.out / "recipes" / name).mkdir(parents=True, exist_ok=True)
+            save(probe(seen, row, comparison), args.out / "recipes" / name / PREDICTIONS)
+
+
+if __name__ == "__main__":
+    command(main)
