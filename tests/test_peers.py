@@ -15,19 +15,19 @@ from train.data import read_pool
 from train.predictions import Prediction, load, save
 
 
-def prediction(label: str, margin: float, source: str = "game") -> Prediction:
-    return Prediction(source=source, label=label, delivery="web", picture="p", margin=margin)
+def prediction(label: str, margin: float, source: str = "game", picture: str = "p") -> Prediction:
+    return Prediction(source=source, label=label, delivery="web", picture=picture, margin=margin)
 
 
 def test_the_table_has_a_column_for_each_file(tmp_path: Path) -> None:
-    # given one detector that parts the labels and one that is of two minds, which skipped a source
-    right = [prediction("real", -1), prediction("real", -2), prediction("fake", 1), prediction("fake", 2)]
+    # given one detector that parts the labels and one that is of two minds, which skipped a source and a picture
+    right = [prediction("real", -1), prediction("fake", 1), prediction("fake", -9, picture="only here")]
     save([*right, prediction("real", 3, "cameras")], tmp_path / "right.csv")
     save([prediction("real", 1), prediction("fake", 1)], tmp_path / "torn.csv")
-    # then both stand in one row, with how many pictures of each label that is
+    # then both stand in one row, with how many pictures of each label both have
     text = table([tmp_path / "right.csv", tmp_path / "torn.csv"])
     assert "| delivery | source | right | torn |" in text
-    assert "| web | game | 1.00 (1.00–1.00) [2+2] | 0.50 (0.50–0.50) [1+1] |" in text
+    assert "| web | game | 1.00 (1.00–1.00) [1+1] | 0.50 (0.50–0.50) [1+1] |" in text
     assert "| web | cameras | – [1+0] | – |" in text
     assert "| web | game | 0% / 100% | 100% / 100% |" in text
     assert "| web | cameras | 100% / – | – |" in text

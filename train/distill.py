@@ -70,7 +70,7 @@ def train(config: dict[str, Any], pool: Path, features: Path, out: Path) -> None
     left_out = config["held_out"] + config["unused"]
     index = np.flatnonzero((seen.delivery == TRAINING) & ~np.isin(seen.source, left_out))
     size, blocks = config["views"]["size"], taught["blocks"]
-    targets = torch.from_numpy(seen.vectors(index, blocks, [0])).unflatten(1, (len(blocks), -1))
+    targets = torch.from_numpy(seen.vectors(index, blocks, [0]).reshape(len(index), len(blocks), -1))
     targets = nn.functional.normalize(targets - targets.mean(0), dim=-1)
     pixels = torch.from_numpy(redraw(seen, index, pool, size, taught["seed"]))
     fake = seen.label[index] == "fake"
@@ -104,10 +104,11 @@ def train(config: dict[str, Any], pool: Path, features: Path, out: Path) -> None
             student.train()
             logits, hints = student(inputs.contiguous(memory_format=torch.channels_last))
             error = nn.functional.cross_entropy(logits, labels[batch], label_smoothing=config["label_smoothing"])
-            likeness = nn.functional.cosine_similarity(hints.unflatten(1, targets.shape[1:]), targets[batch], dim=-1)
+            hinted = hints.view(-1, *targets.shape[1:])
+            likeness = nn.functional.cosine_similarity(hinted, targets[batch], dim=-1)
             distance = 1 - likeness.mean()
             optimizer.zero_grad(set_to_none=True)
-            (error + taught["weight"] * distance).backward()  # type: ignore[no-untyped-call]
+            (error + taught["weight"] * distance).backward()
             nn.utils.clip_grad_norm_(student.parameters(), 5.0)
             optimizer.step()
             averaged.update_parameters(model)

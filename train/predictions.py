@@ -113,13 +113,19 @@ def _measure(task: tuple[Path, Example, Sequence[str], bool]) -> list[Prediction
         if obstacle(pixels) is None:
             first = detector.read(pixels)
             second = detector.read(reencode(pixels)) if again else Reading(math.nan, math.nan)
+            margin, error, margin_again, error_again = (
+                round(n, 4) for n in (first.margin, first.error, second.margin, second.error)
+            )
             found.append(
                 Prediction(
                     example.source,
                     example.label,
                     name,
                     example.name,
-                    *(round(n, 4) for n in (first.margin, first.error, second.margin, second.error)),
+                    margin,
+                    error,
+                    margin_again,
+                    error_again,
                     example.part or detector.checkpoint.id,
                 )
             )

@@ -41,11 +41,12 @@ class Seen:
             raise RunError(f"{folder} has no features: run train.tower first")
         return cls(np.concatenate([p["features"] for p in parts]), *np.concatenate([p["views"] for p in parts]).T)
 
-    def vectors(self, index: NDArray[Any], blocks: list[int], tokens: list[int]) -> NDArray[Any]:
+    def vectors(self, index: NDArray[Any], blocks: list[int], tokens: list[int]) -> NDArray[np.float32]:
         """``[n, blocks x tokens x 768]`` of some views, float32; each block's vector has length 1."""
-        chosen = self.features[index][:, blocks][:, :, tokens].astype(np.float32)
+        chosen: NDArray[np.float32] = self.features[index][:, blocks][:, :, tokens].astype(np.float32)
         chosen /= np.linalg.norm(chosen, axis=-1, keepdims=True) + 1e-6
-        return chosen.reshape(len(chosen), -1)
+        flat: NDArray[np.float32] = chosen.reshape(len(chosen), -1)
+        return flat
 
 
 def fit(vectors: NDArray[Any], fake: NDArray[np.bool_], weights: NDArray[Any], strength: float) -> Any:
@@ -73,10 +74,11 @@ def probe(seen: Seen, row: dict[str, Any], comparison: Comparison) -> list[Predi
     head = fit(seen.vectors(training, blocks, tokens), fake, weights, row["strength"])
     measured = np.flatnonzero((seen.delivery != TRAINING) & of_kind & np.isin(seen.source, comparison.measured))
     margins = head(seen.vectors(measured, blocks, tokens))
-    by_picture: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    by_picture: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
     for i, margin in zip(measured, margins, strict=True):
-        by_picture[seen.source[i], seen.label[i], seen.delivery[i], seen.picture[i]].append(float(margin))
-    return [Prediction(*map(str, key), round(float(np.mean(found)), 4)) for key, found in by_picture.items()]
+        key = (str(seen.source[i]), str(seen.label[i]), str(seen.delivery[i]), str(seen.picture[i]))
+        by_picture[key].append(float(margin))
+    return [Prediction(*key, round(float(np.mean(found)), 4)) for key, found in by_picture.items()]
 
 
 def main() -> None:

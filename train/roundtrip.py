@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +25,11 @@ SIDE = 320  # px of a twin
 class _Pooled(nn.Module):
     """A block of the tiny autoencoder with a sum over the whole picture before it, as FLUX.2's has in the middle."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: Any) -> None:
         super().__init__()
-        self.conv, self.skip, self.fuse = block.conv, block.skip, block.fuse
+        self.conv: nn.Module = block.conv
+        self.skip: nn.Module = block.skip
+        self.fuse: nn.Module = block.fuse
         around = (nn.Conv2d(64, 256, 1, bias=False), nn.Conv2d(256, 64, 1, bias=False))
         self.pool = nn.Sequential(around[0], nn.GroupNorm(4, 256), nn.ReLU(), around[1])
 
@@ -45,7 +48,7 @@ class RoundTrip(nn.Module):
         from diffusers import AutoencoderTiny  # noqa: PLC0415 - slow, and only needed here
 
         super().__init__()
-        self.tiny = AutoencoderTiny(latent_channels=32)
+        self.tiny: Any = AutoencoderTiny(latent_channels=32)  # type: ignore[no-untyped-call]
         # Its decoder begins with a clamp that diffusers has in its forward pass, so numbers differ by one.
         for part, middle, shift in (("encoder", (11, 12, 13), 0), ("decoder", (2, 3, 4), 1)):
             layers = getattr(self.tiny, part).layers

@@ -40,11 +40,11 @@ class Tower(nn.Module):
     def __init__(self, backbone: str, weights: Path) -> None:
         """``weights``: safetensors; raises RunError where some of the backbone's are missing in it."""
         super().__init__()
-        self.vit = timm.create_model(backbone, pretrained=False, num_classes=0)
+        self.vit: Any = timm.create_model(backbone, pretrained=False, num_classes=0)
         missing = self.vit.load_state_dict(load_file(weights), strict=False).missing_keys
         if missing:
             raise RunError(f"{weights} does not hold the weights of {backbone}: {missing[0]} is missing")
-        settings = self.vit.default_cfg
+        settings: dict[str, Any] = self.vit.default_cfg  # type: ignore[assignment]
         self.size = int(settings["input_size"][1])
         mean, std = (torch.tensor(settings[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
         self.register_buffer("scale", 1 / (255 * std))
@@ -107,7 +107,7 @@ def collect(config: dict[str, Any], pool: Path, weights: Path, out: Path) -> Non
                 views += measured_views(row, tower.size, config["deliveries"])
         pixels = torch.from_numpy(np.stack([v.pixels for v in views]))
         with torch.inference_mode():
-            seen = [tower(part).half().numpy() for part in pixels.split(BATCH)]
+            seen = [tower(pixels[i : i + BATCH]).half().numpy() for i in range(0, len(pixels), BATCH)]
         listing = [(v.row.source, v.row.label, v.row.name, v.delivery, v.kind) for v in views]
         temporary = out / "part.npz"
         np.savez(temporary, features=np.concatenate(seen), views=np.array(listing))

@@ -76,7 +76,7 @@ def draw(rng: Generator, wide: float = 0.0) -> Delivery:
 
 def window_of(pixels: Pixels, size: int, delivery: Delivery) -> int:
     """Side in px of the square of a picture, uint8 ``[H, W, 3]``, that a delivered crop of ``size`` px needs."""
-    shortest = min(pixels.shape[:2])
+    shortest: int = min(pixels.shape[:2])
     return min(math.ceil((size + 16) / max(delivery.scale, size / shortest)), shortest)
 
 

@@ -41,12 +41,27 @@ def called_cell(predictions: list[Prediction]) -> str:
     return " / ".join(shares)
 
 
+def on_the_same(columns: dict[str, Groups]) -> dict[str, Groups]:
+    """Only pictures that all detectors have which have any of that source and delivery."""
+    shared: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for found in columns.values():
+        for key, predictions in found.items():
+            pictures = {(p.label, p.picture) for p in predictions}
+            shared[key] = shared[key] & pictures if key in shared else pictures
+    return {
+        name: {
+            key: [p for p in predictions if (p.label, p.picture) in shared[key]] for key, predictions in found.items()
+        }
+        for name, found in columns.items()
+    }
+
+
 def table(files: list[Path]) -> str:
     """Two Markdown tables, a column a file: AUC, and what is called AI at the detector's own threshold.
 
     The second holds for files that `benchmarks.peers.measure` wrote, in which 0 is that threshold.
     """
-    columns = {file.stem: groups(load(file)) for file in files}
+    columns = on_the_same({file.stem: groups(load(file)) for file in files})
     keys = sorted({key for found in columns.values() for key in found})
     parts = []
     for title, cell in (
@@ -55,7 +70,9 @@ def table(files: list[Path]) -> str:
     ):
         lines = [f"| delivery | source | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
         for delivery, source in keys:
-            cells = [cell(found[delivery, source]) if found[delivery, source] else "–" for found in columns.values()]
+            cells = [
+                cell(found[delivery, source]) if found.get((delivery, source)) else "–" for found in columns.values()
+            ]
             lines.append(f"| {delivery} | {source} | {' | '.join(cells)} |")
         parts.append(f"**{title}**\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
