@@ -79,13 +79,20 @@ def make(config: dict[str, Any], protocol: Protocol, pool: Path, out: Path) -> P
         predictions += found
         headers |= reached
     final = network(out / "final", recipe(config, "from_start", [], start), pool, pixels)
+    describe(final, predictions, headers, protocol, pool)
+    return final
+
+
+def describe(
+    final: Path, predictions: list[Prediction], headers: dict[str, float | None], protocol: Protocol, pool: Path
+) -> None:
+    """Calibrate a checkpoint by what the folds' networks predicted, and write its figures, card and fingerprint."""
     calibrate.calibrate(final, predictions, protocol, headers)
     save(predictions, final / card.PREDICTIONS)
     # What the finished network reads off a few pictures that it has seen: no figure, but what `train.check` looks at.
     rows = choose(rows_of(pool, protocol.calibrated_on), FINGERPRINT_PICTURES, protocol.seed)
     save(measure(final, rows), final / calibrate.FINGERPRINT)
     card.write(final)
-    return final
 
 
 def main() -> None:

@@ -135,7 +135,9 @@ def _tables(metrics: dict[str, Any]) -> str:
 def _views(rule: ViewRule) -> str:
     if rule.kind == "squash":
         return f"the whole picture, squashed to {rule.size} x {rule.size} px"
-    return f"up to {rule.max_views} crops of {rule.size} px of it, at most {rule.long_side} px long, and averages them"
+    far = f", up to {rule.far_views} more at most {rule.far_side} px long," if rule.far_views else ""
+    near = f"up to {rule.max_views} crops of {rule.size} px of it, at most {rule.long_side} px long"
+    return f"{near}{far} and averages them" if far else f"{near}, and averages them"
 
 
 def _edits(protocol: dict[str, Any]) -> str:

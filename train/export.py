@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unfake.detector.checkpoint import sha256_of
 from unfake.detector.config import METRICS, ONNX, SAFETENSORS, SCHEMA
-from unfake.detector.model import DeepfakeClassifier, ServingGraph
+from unfake.detector.model import ServingGraph, load_network
 
 OPSET = 18
 
@@ -110,7 +110,7 @@ def _training(recipe: dict[str, Any]) -> dict[str, Any]:
 def export(run: Path, out: Path) -> None:
     """Write weights, graph and a configuration that is not calibrated yet (see `train.calibrate`)."""
     recipe = json.loads((run / "config.json").read_text())
-    model = DeepfakeClassifier.from_pretrained(run / "model", pretrained=False).eval()
+    model = load_network(run / "model")
     stored = halve(model.state_dict())
     model.load_state_dict(stored)
     out.mkdir(parents=True, exist_ok=True)
@@ -129,6 +129,7 @@ def export(run: Path, out: Path) -> None:
         "calibration": {"temperature": 1.0, "bias": 0.0},
         "thresholds": {"likely_real": 0.0, "likely_fake": 1.0},
         "training": _training(recipe),
+        **({"blocks": recipe["blocks"]} if "blocks" in recipe else {}),
     }
     write_config(out, config)
 

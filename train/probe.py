@@ -49,31 +49,51 @@ class Seen:
         return flat
 
 
-def fit(vectors: NDArray[Any], fake: NDArray[np.bool_], weights: NDArray[Any], strength: float) -> Any:
-    """A function from vectors to margins: standardised, then logistic regression with an L2 penalty (``1 / C``)."""
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+@dataclass(frozen=True)
+class Head:
+    """A linear layer: ``weight`` ``[D]`` and ``bias``."""
 
-    mean, spread = vectors.mean(0), vectors.std(0) + 1e-6
-    head = LogisticRegression(C=strength, max_iter=300)
-    head.fit((vectors - mean) / spread, fake, sample_weight=weights * len(weights) / weights.sum())
-    return lambda found: head.decision_function((found - mean) / spread)
+    weight: NDArray[np.float64]
+    bias: float
+
+    def __call__(self, vectors: NDArray[Any]) -> NDArray[np.float64]:
+        """Margins ``[n]`` of vectors ``[n, D]``: fake logit minus real logit."""
+        found: NDArray[np.float64] = vectors @ self.weight + self.bias
+        return found
+
+    @classmethod
+    def fit(cls, vectors: NDArray[Any], fake: NDArray[np.bool_], weights: NDArray[Any], strength: float) -> Head:
+        """Logistic regression on standardised vectors, with an L2 penalty of ``1 / strength``."""
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+        mean, spread = vectors.mean(0), vectors.std(0) + 1e-6
+        found = LogisticRegression(C=strength, max_iter=300)
+        found.fit((vectors - mean) / spread, fake, sample_weight=weights * len(weights) / weights.sum())
+        weight = found.coef_[0] / spread
+        return cls(weight, float(found.intercept_[0] - weight @ mean))
+
+
+def learn(seen: Seen, row: dict[str, Any], held_out: list[str], boosted: list[str], boost: float) -> Head:
+    """A head on the training views of all sources but those held out; ``row`` as in `train.comparison`."""
+    index = np.flatnonzero((seen.delivery == TRAINING) & np.isin(seen.kind, row["kinds"]))
+    index = index[~np.isin(seen.source[index], held_out)]
+    entries: list[dict[str, object]] = [{"source": str(seen.source[i]), "label": str(seen.label[i])} for i in index]
+    weights = source_weights(entries, frozenset(boosted), boost)
+    fake = seen.label[index] == "fake"
+    for label in (False, True):
+        weights[fake == label] /= weights[fake == label].sum()
+    return Head.fit(seen.vectors(index, row["blocks"], row["tokens"]), fake, weights, row["strength"])
 
 
 def probe(seen: Seen, row: dict[str, Any], comparison: Comparison) -> list[Prediction]:
     """Predictions of one row."""
-    held_out = set(comparison.networks["start"]["held_out"])
-    blocks, tokens, kinds = row["blocks"], row["tokens"], row["kinds"]
-    of_kind = np.isin(seen.kind, kinds)
-    training = np.flatnonzero((seen.delivery == TRAINING) & of_kind & ~np.isin(seen.source, list(held_out)))
-    entries: list[dict[str, object]] = [{"source": str(seen.source[i]), "label": str(seen.label[i])} for i in training]
     networks = comparison.networks
-    weights = source_weights(entries, frozenset(networks["start"]["boosted"]), networks["boost"])
-    fake = seen.label[training] == "fake"
-    for label in (False, True):
-        weights[fake == label] /= weights[fake == label].sum()
-    head = fit(seen.vectors(training, blocks, tokens), fake, weights, row["strength"])
-    measured = np.flatnonzero((seen.delivery != TRAINING) & of_kind & np.isin(seen.source, comparison.measured))
-    margins = head(seen.vectors(measured, blocks, tokens))
+    held_out, boosted = networks["start"]["held_out"], networks["start"]["boosted"]
+    head = learn(seen, row, held_out, boosted, networks["boost"])
+    measured = np.flatnonzero(
+        (seen.delivery != TRAINING) & np.isin(seen.kind, row["kinds"]) & np.isin(seen.source, comparison.measured)
+    )
+    margins = head(seen.vectors(measured, row["blocks"], row["tokens"]))
     by_picture: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
     for i, margin in zip(measured, margins, strict=True):
         key = (str(seen.source[i]), str(seen.label[i]), str(seen.delivery[i]), str(seen.picture[i]))

@@ -13,7 +13,7 @@ from unfake.errors import CheckpointCorrupt, CheckpointMismatch
 
 SCHEMA = "unfake.checkpoint/1"
 LABELS = ("real", "fake")
-FAMILIES = ("efficientnet_", "tf_efficientnet")
+EFFICIENTNETS, TRANSFORMERS = ("efficientnet_", "tf_efficientnet"), ("vit_", "test_vit")
 CONFIG, ONNX, SAFETENSORS = "config.json", "model.onnx", "model.safetensors"
 METRICS, CARD = "metrics.json", "README.md"
 PLOTS = ("plots/roc.svg", "plots/reliability.svg", "plots/sources.svg")
@@ -23,6 +23,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _LONGEST_QUOTE = 60
 _LARGEST_INTEGER = 2**31
+_MOST_BLOCKS = 64
 
 
 def _is_integer(value: Any) -> bool:
@@ -58,6 +59,10 @@ def _is_std(value: Any) -> bool:
     return _is_mean(value) and min(value) > 0
 
 
+def _is_blocks(value: Any) -> bool:
+    return isinstance(value, list) and 0 < len(value) <= _MOST_BLOCKS and all(_is_integer(v) and v >= 0 for v in value)
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, Mapping)
 
@@ -81,8 +86,8 @@ def _field(data: Mapping[str, Any], path: str, accepts: Callable[[Any], bool], w
 def _views(data: Mapping[str, Any]) -> ViewRule:
     kind = _field(data, "views.kind", _is_text, "text")
     numbers = {"size": _field(data, "views.size", _is_integer, "a whole number")}
-    for key in ("long_side", "max_views"):
-        if kind == "crops" or key in data["views"]:
+    for key in ("long_side", "max_views", "far_side", "far_views"):
+        if (kind == "crops" and not key.startswith("far_")) or key in data["views"]:
             numbers[key] = _field(data, f"views.{key}", _is_integer, "a whole number")
     try:
         return ViewRule(kind, **numbers)
@@ -112,7 +117,8 @@ def _thresholds(data: Mapping[str, Any]) -> Thresholds:
 class CheckpointConfig:
     """What ``config.json`` says.
 
-    ``backbone``: a timm name. ``dropout``: probability in [0, 1). ``mean``, ``std``: per channel RGB, of
+    ``backbone``: a timm name. ``blocks``: of a vision transformer, what the linear layer reads (`tower`); none for an
+    EfficientNet. ``dropout``: probability in [0, 1). ``mean``, ``std``: per channel RGB, of
     pixels scaled to [0, 1]. ``files``: sha256 by file name. ``training``: free; data and hyper-parameters.
     """
 
@@ -128,6 +134,7 @@ class CheckpointConfig:
     thresholds: Thresholds
     files: Mapping[str, str]
     training: Mapping[str, Any]
+    blocks: tuple[int, ...] = ()
 
     @classmethod
     def from_json(cls, data: object) -> CheckpointConfig:
@@ -154,14 +161,16 @@ class CheckpointConfig:
             thresholds=_thresholds(data),
             files=dict(_field(data, "files", _is_hashes, f"the sha256 of {ONNX}, {SAFETENSORS} and no stray file")),
             training=dict(_field(data, "training", _is_table, "a JSON object")),
+            blocks=tuple(_field(data, "blocks", _is_blocks, "a list of numbers of blocks") if "blocks" in data else ()),
         )
         config._check_runnable()
         return config
 
     def _check_runnable(self) -> None:
-        if not self.backbone.startswith(FAMILIES):
+        if not self.backbone.startswith(TRANSFORMERS if self.blocks else EFFICIENTNETS):
             shown = self.backbone[:_LONGEST_QUOTE]
-            raise CheckpointMismatch(f"The backbone {shown!r} is not an EfficientNet, the one family that runs here.")
+            family = "a vision transformer, of which blocks are read" if self.blocks else "an EfficientNet"
+            raise CheckpointMismatch(f"The backbone {shown!r} is not {family}.")
         if self.num_classes != len(LABELS) or self.labels != LABELS:
             raise CheckpointMismatch(f"The classes of the checkpoint are not {' and '.join(LABELS)}, in that order.")
 
@@ -180,4 +189,5 @@ class CheckpointConfig:
             "thresholds": self.thresholds.to_json(),
             "files": dict(self.files),
             "training": dict(self.training),
+            **({"blocks": list(self.blocks)} if self.blocks else {}),
         }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import timm
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
+
+from unfake.detector.tower import TowerClassifier
 
 
 def _backbone(name: str, pretrained: bool, channels: int) -> nn.Module:
@@ -88,12 +92,22 @@ class DeepfakeClassifier(
         return logits
 
 
+def load_network(folder: Path) -> DeepfakeClassifier | TowerClassifier:
+    """The network of a folder with ``config.json`` and ``model.safetensors``, in evaluation mode.
+
+    Raises RuntimeError where the weights do not fit, OSError and ValueError where a file is missing or damaged.
+    """
+    if "blocks" in json.loads((folder / "config.json").read_text()):
+        return TowerClassifier.from_pretrained(folder).eval()
+    return DeepfakeClassifier.from_pretrained(folder, pretrained=False).eval()
+
+
 class ServingGraph(nn.Module):
     """What is exported: uint8 views in, logits and map out, normalisation (three channels) inside."""
 
     def __init__(
         self,
-        model: DeepfakeClassifier,
+        model: DeepfakeClassifier | TowerClassifier,
         mean: Sequence[float],
         std: Sequence[float],
     ) -> None:

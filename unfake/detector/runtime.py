@@ -82,13 +82,13 @@ class TorchRuntime:
         """Load the weights; raises CheckpointCorrupt where they do not fit the configuration."""
         import torch  # noqa: PLC0415 - never imported on the way to a CPU verdict
 
-        from unfake.detector.model import DeepfakeClassifier, ServingGraph  # noqa: PLC0415
+        from unfake.detector.model import ServingGraph, load_network  # noqa: PLC0415
 
         config = checkpoint.config
         if precision == "auto":
             precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "f32"
         try:
-            model = DeepfakeClassifier.from_pretrained(checkpoint.folder, pretrained=False)
+            model = load_network(checkpoint.folder)
         except (RuntimeError, OSError) as error:
             raise CheckpointCorrupt(
                 f"The weights of the checkpoint {checkpoint.id} do not fit its backbone."

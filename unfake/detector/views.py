@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,13 +20,16 @@ class ViewRule:
 
     ``squash``: one view, the whole picture resized to ``size`` x ``size`` without regard to its proportions.
     ``crops``: up to ``max_views`` squares of ``size`` px spread evenly over the picture at its own resolution,
-    after shrinking it to at most ``long_side`` px on the long side.
+    after shrinking it to at most ``long_side`` px on the long side; and up to ``far_views`` more after shrinking it
+    to ``far_side`` px, which show more of it.
     """
 
     kind: Literal["squash", "crops"]
     size: int
     long_side: int = 0
     max_views: int = 1
+    far_side: int = 0
+    far_views: int = 0
 
     def __post_init__(self) -> None:
         """Raise ValueError for a rule that cannot be followed."""
@@ -38,17 +41,15 @@ class ViewRule:
             raise ValueError(f"long side {self.long_side} is shorter than a view of {self.size} px")
         if self.max_views < 1:
             raise ValueError("at least one view is needed")
+        if self.far_views and not self.size <= self.far_side < self.long_side:
+            raise ValueError(f"far views need a long side from {self.size} up to {self.long_side} px")
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in ``config.json``."""
         if self.kind == "squash":
             return {"kind": self.kind, "size": self.size}
-        return {
-            "kind": self.kind,
-            "size": self.size,
-            "long_side": self.long_side,
-            "max_views": self.max_views,
-        }
+        found = {"kind": self.kind, "size": self.size, "long_side": self.long_side, "max_views": self.max_views}
+        return found | ({"far_side": self.far_side, "far_views": self.far_views} if self.far_views else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,10 @@ def cut(pixels: Pixels, rule: ViewRule) -> Views:
     """Cut a picture, uint8 RGB ``[H, W, 3]``, into the views that ``rule`` asks for, row by row."""
     if rule.kind == "squash":
         return Views(resize(pixels, rule.size, rule.size)[None], ((0.0, 0.0, 1.0, 1.0),))
+    if rule.far_views:
+        near = cut(pixels, replace(rule, far_side=0, far_views=0))
+        far = cut(pixels, ViewRule("crops", rule.size, rule.far_side, rule.far_views))
+        return Views(np.concatenate((near.pixels, far.pixels)), (*near.boxes, *far.boxes))
     height, width = pixels.shape[:2]
     width, height = working_size(width, height, rule)
     pixels = resize(pixels, width, height)

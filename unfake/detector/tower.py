@@ -1,0 +1,56 @@
+"""The second kind of network: the first blocks of a vision transformer, and one linear layer on their class tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import timm
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+
+class TowerClassifier(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="unfake",
+    license="apache-2.0",
+    pipeline_tag="image-classification",
+    tags=["deepfake-detection", "ai-generated-image-detection"],
+):
+    """Real or fake, from normalised pictures, by what intermediate blocks pass on.
+
+    Koutlis and Papadopoulos, Leveraging Representations from Intermediate Encoder-blocks for Synthetic Image Detection,
+    ECCV 2024. The blocks after the last one that is used are left away.
+    """
+
+    def __init__(self, backbone: str, num_classes: int = 2, blocks: Sequence[int] = (7,)) -> None:
+        """Build it with random weights. ``backbone``: a vision transformer of timm. ``blocks``: counted from 0."""
+        super().__init__()
+        vit: Any = timm.create_model(backbone, pretrained=False, num_classes=0)
+        vit.blocks = vit.blocks[: max(blocks) + 1]
+        vit.norm = nn.Identity()
+        self.backbone = vit
+        self.blocks = tuple(blocks)
+        self.classifier = nn.Linear(len(blocks) * int(vit.embed_dim), num_classes)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits ``[batch, classes]`` (0 real, 1 fake) of normalised pictures, float ``[batch, 3, size, size]``."""
+        vit: Any = self.backbone
+        tokens: Tensor = vit.norm_pre(vit._pos_embed(vit.patch_embed(pixels)))
+        found = []
+        for number, block in enumerate(vit.blocks):
+            tokens = block(tokens)
+            if number in self.blocks:
+                found.append(nn.functional.normalize(tokens[:, 0], dim=-1))
+        logits: Tensor = self.classifier(torch.cat(found, dim=-1))
+        return logits
+
+    def forward_with_map(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``[batch, classes]``, and the same as a map of one place, ``[batch, classes, 1, 1]``.
+
+        A class token has seen the whole view: what can be shown of where is which view spoke for what.
+        """
+        logits = self(pixels)
+        return logits, logits[:, :, None, None]
