@@ -13,14 +13,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from train import calibrate, card, export, pairs
+from train import calibrate, card, distill, export, pairs
 from train.data import Row, read_pool
 from train.errors import command
 from train.predictions import Prediction, choose, header_aucs, load, measure, save
 from train.protocol import Protocol
 
 FINGERPRINT_PICTURES = 4
-STAGES = ("start", "from_start", "from_imagenet")
+STAGES = ("start", "from_start", "from_imagenet", "taught")
+PIXELS, FEATURES = "pixels", "features"  # folders: the decoded pool, and what train.tower wrote
 
 
 def recipe(config: dict[str, Any], stage: str, held_out: list[str], start: Path | None) -> dict[str, Any]:
@@ -30,15 +31,19 @@ def recipe(config: dict[str, Any], stage: str, held_out: list[str], start: Path 
     return {**shared, **config[stage], **own}
 
 
-def trained(run: Path, settings: dict[str, Any], pool: Path, pixels: Path) -> None:
-    """Train, unless that is done."""
-    if not (run / "model").is_dir():
-        pairs.train(settings, pool, pixels, run, resume=True)
+def trained(run: Path, settings: dict[str, Any], pool: Path, out: Path) -> None:
+    """Train, unless that is done: on pairs, or taught where the settings say so. ``out`` holds what runs share."""
+    if (run / "model").is_dir():
+        return
+    if "taught" in settings:
+        distill.train(settings, pool, out / FEATURES, run)
+    else:
+        pairs.train(settings, pool, out / PIXELS, run, resume=True)
 
 
-def network(run: Path, settings: dict[str, Any], pool: Path, pixels: Path) -> Path:
+def network(run: Path, settings: dict[str, Any], pool: Path, out: Path) -> Path:
     """Train and export, unless that is done; gives the checkpoint folder."""
-    trained(run, settings, pool, pixels)
+    trained(run, settings, pool, out)
     checkpoint = run / "checkpoint"
     if not (checkpoint / "config.json").is_file():
         export.export(run, checkpoint)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from train import bundled, distill, roundtrip
+from train import bundled, roundtrip
 from train.comparison import PREDICTIONS, Comparison
 from train.data import PixelStore
 from train.errors import ConfigError, RunError, command
@@ -75,17 +75,15 @@ def _network(name: str, comparison: Comparison, pool: Path, out: Path, taef2: Pa
         shutil.copy(out / row["average"][0] / "config.json", run)
     stage = row.pop("stage", "from_start")
     settings = bundled.recipe(networks, stage, held_out, start if stage == "from_start" else None) | row
-    if "taught" in row and not (run / "model").is_dir():
-        distill.train(settings, pool, out / "features", run)
     if ROUNDTRIP in settings.get("twins", ()):
         made = out / ROUNDTRIP
         if not (made / "entries.json").is_file():
             if taef2 is None:
                 raise RunError(f"the row {name} needs the weights of an autoencoder: give --taef2")
-            store = PixelStore(out / "pixels").without(set(held_out))
+            store = PixelStore(out / bundled.PIXELS).without(set(held_out))
             roundtrip.make(store, frozenset(settings["boosted"]), taef2, 300, made, settings["seed"])
         settings["twins"] = [str(made) if kind == ROUNDTRIP else kind for kind in settings["twins"]]
-    return bundled.network(run, settings, pool, out / "pixels")
+    return bundled.network(run, settings, pool, out)
 
 
 def table(found: dict[str, list[Prediction]], comparison: Comparison) -> str:

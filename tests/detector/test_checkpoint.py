@@ -163,12 +163,27 @@ class TestConfig:
     def test_runs_the_efficientnets(self, backbone: str) -> None:
         assert CheckpointConfig.from_json(configuration(backbone=backbone)).backbone == backbone
 
+    def test_runs_the_first_blocks_of_a_vision_transformer(self) -> None:
+        views = {"kind": "crops", "size": 224, "long_side": 1280, "max_views": 2, "far_side": 448, "far_views": 1}
+        data = configuration(backbone="vit_base_patch16_clip_quickgelu_224", blocks=[5, 6, 7], views=views)
+        config = CheckpointConfig.from_json(data)
+        assert (config.blocks, config.views.far_views) == ((5, 6, 7), 1)
+        assert CheckpointConfig.from_json(config.to_json()) == config
+
+    @pytest.mark.parametrize("blocks", [[], [-1], ["7"], 7, [1.5], list(range(65))])
+    def test_blocks_that_make_no_sense_are_refused(self, blocks: object) -> None:
+        data = configuration(backbone="vit_base_patch16_clip_quickgelu_224") | {"blocks": blocks}
+        with pytest.raises(CheckpointCorrupt, match="field blocks"):
+            CheckpointConfig.from_json(data)
+
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
             ({"schema": "unfake.checkpoint/2"}, "does not follow the schema unfake.checkpoint/1"),
             ({"schema": None}, "does not follow the schema unfake.checkpoint/1"),
             ({"backbone": "resnet50"}, "'resnet50' is not an EfficientNet"),
+            ({"backbone": "vit_base_patch16_224"}, "is not an EfficientNet"),
+            ({"blocks": [1]}, "is not a vision transformer, of which blocks are read"),
             (
                 {"num_classes": 3, "labels": ["real", "fake", "painted"]},
                 "classes of the checkpoint are not real and",

@@ -70,6 +70,8 @@ def test_squash_takes_the_whole_picture() -> None:
         {"kind": "crops", "size": 224, "long_side": 100},
         {"kind": "squash", "size": 9},
         {"kind": "crops", "size": 224, "long_side": 500, "max_views": 0},
+        {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 600, "far_views": 1},
+        {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 100, "far_views": 1},
     ],
 )
 def test_a_rule_that_cannot_be_followed_is_refused(rule: dict[str, object]) -> None:
@@ -77,6 +79,22 @@ def test_a_rule_that_cannot_be_followed_is_refused(rule: dict[str, object]) -> N
         ViewRule(**rule)  # type: ignore[arg-type]
 
 
+def test_far_views_show_more_of_the_picture() -> None:
+    # given a picture whose brightness rises to the right, in 100 px a step of 25
+    ramp = np.arange(1000, dtype=np.float32) / 4
+    pixels = np.broadcast_to(ramp[None, :, None].astype(np.uint8), (800, 1000, 3))
+    views = cut(pixels, ViewRule("crops", 224, 1280, 2, 448, 1))
+    # then the near ones are cut from it as it is, and the far one from a picture of 448 px
+    assert len(views.pixels) == len(views.boxes) == 3
+    widths = [right - left for left, _, right, _ in views.boxes]
+    assert widths == pytest.approx([0.224, 0.224, 0.5])
+    spans = [int(view[0, -1, 0]) - int(view[0, 0, 0]) for view in views.pixels]
+    assert spans[0] == pytest.approx(56, abs=2)
+    assert spans[2] == pytest.approx(125, abs=4)
+
+
 def test_a_rule_survives_json() -> None:
+    far = ViewRule("crops", 224, 1280, 2, 448, 1)
+    assert ViewRule(**far.to_json()) == far
     assert ViewRule(**CROPS.to_json()) == CROPS
     assert ViewRule(**ViewRule("squash", 600).to_json()) == ViewRule("squash", 600)

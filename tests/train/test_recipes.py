@@ -58,7 +58,7 @@ def test_each_kind_of_row_ends_in_the_table(
     config, out = write_config(tmp_path), tmp_path / "out"
     comparison = Comparison.load(config)
     settings = bundled.recipe(comparison.networks, "start", ["held"], None)
-    bundled.trained(out / "start", settings, pool, out / "pixels")
+    bundled.trained(out / "start", settings, pool, out)
     arguments = ["recipes", str(config), "--pool", str(pool), "--out", str(out)]
     # given features of a tower, when its heads are fitted and the rows are run
     write_features(tmp_path, pool, out / "features")
