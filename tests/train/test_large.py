@@ -24,12 +24,12 @@ from unfake.detector.tower import TowerClassifier
 
 CONFIG: dict[str, Any] = {
     "name": "toy-tower",
-    "backbone": "test_vit",
+    "backbone": "vit_tiny_patch16_224",
     "blocks": [1, 3],
     "strength": 1.0,
     "mean": [0.5, 0.5, 0.5],
     "std": [0.5, 0.5, 0.5],
-    "views": {"kind": "crops", "size": 160, "long_side": 1280, "max_views": 2, "far_side": 448, "far_views": 1},
+    "views": {"kind": "crops", "size": 224, "long_side": 1280, "max_views": 2, "far_side": 448, "far_views": 1},
     "boosted": [],
     "boost": 1.0,
     "seed": 1,
@@ -41,14 +41,20 @@ CONFIG: dict[str, Any] = {
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "vit.safetensors"
-    save_file(timm.create_model("test_vit", pretrained=False, num_classes=0).state_dict(), path)
+    save_file(timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).state_dict(), path)
     return path
 
 
 @pytest.fixture(scope="module")
 def features(weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("features")
-    config: dict[str, Any] = {"backbone": "test_vit", "deliveries": ["web"], "seed": 1, "unused": [], "boosted": []}
+    config: dict[str, Any] = {
+        "backbone": "vit_tiny_patch16_224",
+        "deliveries": ["web"],
+        "seed": 1,
+        "unused": [],
+        "boosted": [],
+    }
     tower.collect(config | {"older": 8, "measured": ["held"], "most": 2}, pool, weights, out)
     return out
 
@@ -66,8 +72,8 @@ def test_the_head_is_the_one_that_was_fitted(features: Path, weights: Path) -> N
     seen = Seen.load(features)
     model = large.network(CONFIG, seen, weights, ["held"])
     head = large.learn(seen, CONFIG | {"tokens": [0], "kinds": ["near", "far"]}, ["held"], [], 1.0)
-    pixels = torch.rand(2, 3, 160, 160)
-    whole = tower.Tower("test_vit", weights)
+    pixels = torch.rand(2, 3, 224, 224)
+    whole = tower.Tower("vit_tiny_patch16_224", weights)
     with torch.no_grad():
         logits = model(pixels)
         kept = whole(((pixels * 0.5 + 0.5) * 255).permute(0, 2, 3, 1)).numpy()
@@ -86,7 +92,7 @@ def test_a_head_parts_what_can_be_parted() -> None:
 
 
 def test_the_app_runs_it_as_torch_does(made: Checkpoint) -> None:
-    views = np.random.default_rng(2).integers(0, 256, (3, 160, 160, 3), dtype=np.uint8)
+    views = np.random.default_rng(2).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
     ours = OpenVinoRuntime(made, "f32").run(views)
     theirs = TorchRuntime(made, "cpu", "f32").run(views)
     np.testing.assert_allclose(ours[0], theirs[0], atol=2e-3)
@@ -116,6 +122,6 @@ def test_its_figures_are_of_heads_that_left_the_source_out(made: Checkpoint) -> 
 
 
 def test_other_weights_are_refused(features: Path, tmp_path: Path) -> None:
-    save_file({"cls_token": torch.zeros(1, 1, 64)}, tmp_path / "vit.safetensors")
+    save_file({"cls_token": torch.zeros(1, 1, 192)}, tmp_path / "vit.safetensors")
     with pytest.raises(RunError, match="does not hold the weights"):
         large.network(CONFIG, Seen.load(features), tmp_path / "vit.safetensors", [])

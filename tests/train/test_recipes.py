@@ -32,7 +32,10 @@ ROWS: dict[str, dict[str, Any]] = {
 def write_config(folder: Path, **others: Any) -> Path:
     shared = {k: v for k, v in CONFIG.items() if k not in {"held_out", "steps", "matched", "wide"}}
     stage = {"steps": 2, "matched": 0.0, "wide": 0.0}
-    networks = shared | {"start": stage | {"held_out": ["held"], "boosted": []}, "from_start": stage}
+    networks = shared | {
+        "start": stage | {"held_out": ["held"], "boosted": []},
+        "from_start": stage,
+    }
     (folder / "networks.json").write_text(json.dumps(networks))
     found: dict[str, Any] = {"networks": "networks.json", "measured": ["held"], "deliveries": ["web"]}
     found |= {"most": 4, "seed": 0, "rows": ROWS}
@@ -45,8 +48,8 @@ def write_features(folder: Path, pool: Path, out: Path) -> None:
     """What a tiny vision transformer with random weights sees."""
     torch.manual_seed(0)
     weights = folder / "vit.safetensors"
-    save_file(timm.create_model("test_vit", pretrained=False, num_classes=0).state_dict(), weights)
-    config = {"backbone": "test_vit", "deliveries": ["web"], "seed": 1, "unused": ["two"]}
+    save_file(timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).state_dict(), weights)
+    config = {"backbone": "vit_tiny_patch16_224", "deliveries": ["web"], "seed": 1, "unused": ["two"]}
     config |= {"boosted": ["one"], "older": 3, "measured": ["held"], "most": 4}
     tower.collect(config, pool, weights, out)
 
@@ -58,7 +61,8 @@ def test_each_kind_of_row_ends_in_the_table(
     config, out = write_config(tmp_path), tmp_path / "out"
     comparison = Comparison.load(config)
     settings = bundled.recipe(comparison.networks, "start", ["held"], None)
-    bundled.trained(out / "start", settings, pool, out)
+    DeepfakeClassifier(settings["backbone"], pretrained=False).save_pretrained(out / "start" / "model")
+    (out / "start" / "config.json").write_text(json.dumps(settings | {"training_sources": {}}))
     arguments = ["recipes", str(config), "--pool", str(pool), "--out", str(out)]
     # given features of a tower, when its heads are fitted and the rows are run
     write_features(tmp_path, pool, out / "features")
@@ -119,6 +123,6 @@ def test_margins_are_added_on_one_scale(tmp_path: Path) -> None:
 
 
 def test_weights_that_do_not_fit_the_tower_are_refused(tmp_path: Path) -> None:
-    save_file({"cls_token": torch.zeros(1, 1, 64)}, tmp_path / "vit.safetensors")
-    with pytest.raises(RunError, match="does not hold the weights of test_vit"):
-        tower.Tower("test_vit", tmp_path / "vit.safetensors")
+    save_file({"cls_token": torch.zeros(1, 1, 192)}, tmp_path / "vit.safetensors")
+    with pytest.raises(RunError, match="does not hold the weights of vit_tiny_patch16_224"):
+        tower.Tower("vit_tiny_patch16_224", tmp_path / "vit.safetensors")
