@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from train.errors import RunError, command
 from train.layouts import LAYOUTS, Layout, Trunk, epsilon
-from unfake.detector.config import FAMILIES
+from unfake.detector.config import EFFICIENTNETS
 from unfake.detector.model import DeepfakeClassifier
 from unfake.detector.views import ViewRule
 
@@ -144,7 +144,7 @@ def convert(
         raise RunError(
             f"the names are those of {layout.name}, which pads as timm's {layout.padding}* do, not as {name}"
         )
-    if not name.startswith(FAMILIES) or not timm.is_model(name):
+    if not name.startswith(EFFICIENTNETS) or not timm.is_model(name):
         raise RunError(f"timm knows no EfficientNet {name!r}")
     model = DeepfakeClassifier(name, 2, dropout, pretrained=False).eval()
     trunk = _take_trunk(state, layout, prefix, model.backbone)

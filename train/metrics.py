@@ -120,14 +120,36 @@ def figures(judged: Judged) -> dict[str, Any]:
 
 def mean_auc(sources: Sequence[Judged], seed: int = 0) -> list[float]:
     """``[value, low, high]`` of the mean AUC over sources, each drawn anew within itself in every round."""
+    return _bootstrapped(sources, lambda source, index: auc(source.fake[index], source.probability[index]), seed)
+
+
+def mean_auc_gain(sources: Sequence[Judged], first: Sequence[Judged], seed: int = 0) -> list[float]:
+    """``[value, low, high]``: by how much the mean AUC is above that of ``first``, on the same draws of pictures.
+
+    Both hold the same pictures in the same order. Raises ValueError where their labels differ.
+    """
+    both = list(zip(sources, first, strict=True))
+    if any(not np.array_equal(one.fake, other.fake) for one, other in both):
+        raise ValueError("only detectors that were measured on the same pictures can be compared")
+    scores = {id(one): other.probability for one, other in both}
+
+    def gain(source: Judged, index: NDArray[np.int64]) -> float:
+        fake = source.fake[index]
+        return auc(fake, source.probability[index]) - auc(fake, scores[id(source)][index])
+
+    return _bootstrapped(sources, gain, seed)
+
+
+def _bootstrapped(
+    sources: Sequence[Judged], measure: Callable[[Judged, NDArray[np.int64]], float], seed: int
+) -> list[float]:
+    """The mean of a measure over sources, each drawn anew within its labels in every round."""
     rng = np.random.default_rng(seed)
 
     def drawn(judged: Judged) -> float:
-        index = np.concatenate(
-            [rng.choice(m, len(m)) for m in (np.flatnonzero(judged.fake == label) for label in (False, True))]
-        )
-        return auc(judged.fake[index], judged.probability[index])
+        members = (np.flatnonzero(judged.fake == label) for label in (False, True))
+        return measure(judged, np.concatenate([rng.choice(m, len(m)) for m in members]))
 
-    value = np.mean([auc(j.fake, j.probability) for j in sources])
+    value = np.mean([measure(j, np.arange(len(j.fake))) for j in sources])
     low, high = np.quantile([np.mean([drawn(j) for j in sources]) for _ in range(ROUNDS)], (0.025, 0.975))
     return [round(float(each), 4) for each in (value, low, high)]

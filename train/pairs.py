@@ -85,15 +85,10 @@ class Trainer:
     @classmethod
     def start(cls, config: dict[str, Any]) -> Trainer:
         """From ImageNet weights."""
-        residual = config.get("residual", False)
-        model = DeepfakeClassifier(config["backbone"], 2, config["dropout"], pretrained=False, residual=residual)
+        model = DeepfakeClassifier(config["backbone"], 2, config["dropout"], pretrained=False)
         if config.get("start"):
             stored = DeepfakeClassifier.from_pretrained(config["start"], pretrained=False)
-            state = stored.state_dict()
-            if residual:  # the new channels say nothing yet
-                stem = state["backbone.conv_stem.weight"]
-                state["backbone.conv_stem.weight"] = torch.cat((stem, torch.zeros_like(stem)), 1)
-            model.load_state_dict(state)
+            model.load_state_dict(stored.state_dict())
         else:
             load_imagenet(model.backbone, config["backbone"])
         model = model.to(memory_format=torch.channels_last)

@@ -19,7 +19,7 @@ from train import bundled, roundtrip
 from train.comparison import PREDICTIONS, Comparison
 from train.data import PixelStore
 from train.errors import ConfigError, RunError, command
-from train.metrics import Judged, auc, mean_auc
+from train.metrics import Judged, auc, mean_auc, mean_auc_gain
 from train.predictions import Prediction, choose, load, measure, save
 from unfake.detector.model import DeepfakeClassifier
 
@@ -86,25 +86,32 @@ def _network(name: str, comparison: Comparison, pool: Path, out: Path, taef2: Pa
     return bundled.network(run, settings, pool, out)
 
 
+def _groups(row: list[Prediction], comparison: Comparison, delivery: str) -> list[Judged]:
+    """The row's margins, source by source, in an order that all rows share."""
+    groups = []
+    for source in comparison.measured:
+        group = sorted(
+            (p for p in row if p.source == source and p.delivery == delivery), key=lambda p: (p.label, p.picture)
+        )
+        fake, margin = np.array([p.fake for p in group]), np.array([p.margin for p in group])
+        groups.append(Judged(fake, margin, np.full(len(group), "")))
+    return groups
+
+
 def table(found: dict[str, list[Prediction]], comparison: Comparison) -> str:
-    """Markdown: AUC by source at each delivery, and the mean with its 95 % interval."""
+    """Markdown: AUC by source at each delivery, the mean, and how far it is above the first row's (95 % intervals)."""
     deliveries = comparison.deliveries
-    head = [f"{d}: {', '.join(s.split('_')[0] for s in comparison.measured)}" for d in deliveries]
-    lines = [
-        f"| row | {' | '.join(f'{h} | mean' for h in head)} |",
-        f"|---|{'---|---:|' * len(deliveries)}",
-    ]
-    for name, each in found.items():
+    head = [f"{d}: {', '.join(s.split('_')[0] for s in comparison.measured)} | mean | gain" for d in deliveries]
+    lines = [f"| row | {' | '.join(head)} |", f"|---|{'---|---|---|' * len(deliveries)}"]
+    first = next(iter(found.values()))
+    for name, row in found.items():
         cells = [name]
         for delivery in deliveries:
-            groups = []
-            for source in comparison.measured:
-                group = [p for p in each if p.source == source and p.delivery == delivery]
-                fake, margin = np.array([p.fake for p in group]), np.array([p.margin for p in group])
-                groups.append(Judged(fake, margin, np.full(len(group), "")))
-            value, low, high = mean_auc(groups)
+            groups = _groups(row, comparison, delivery)
             cells.append(" ".join(f"{auc(g.fake, g.probability):.2f}" for g in groups))
-            cells.append(f"{value:.2f} ({low:.2f}–{high:.2f})")
+            cells.append("{:.2f} ({:.2f}–{:.2f})".format(*mean_auc(groups)))
+            gain = mean_auc_gain(groups, _groups(first, comparison, delivery))
+            cells.append("–" if row is first else "{:+.2f} ({:+.2f} to {:+.2f})".format(*gain))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from tests.train.test_circle import PROTOCOL
 from train import large, metrics, predictions, tower
 from train.errors import RunError
-from train.probe import Head, Seen
+from train.probe import Head, Seen, learn
 from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.detector import Detector
 from unfake.detector.runtime import OpenVinoRuntime, TorchRuntime
@@ -71,7 +71,7 @@ def test_the_head_is_the_one_that_was_fitted(features: Path, weights: Path) -> N
     # given the network and the views that the tower saw
     seen = Seen.load(features)
     model = large.network(CONFIG, seen, weights, ["held"])
-    head = large.learn(seen, CONFIG | {"tokens": [0], "kinds": ["near", "far"]}, ["held"], [], 1.0)
+    head = learn(seen, CONFIG | {"tokens": [0], "kinds": ["near", "far"]}, ["held"], [], 1.0)
     pixels = torch.rand(2, 3, 224, 224)
     whole = tower.Tower("vit_tiny_patch16_224", weights)
     with torch.no_grad():

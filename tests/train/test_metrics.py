@@ -78,3 +78,18 @@ def test_a_source_of_one_label_has_no_figure_that_needs_both() -> None:
 def test_the_mean_weighs_sources_alike() -> None:
     good, bad = judged([0.1] * 50, [0.9] * 50), judged([0.9], [0.1])
     assert metrics.mean_auc([good, bad])[0] == 0.5
+
+
+def test_a_gain_is_measured_on_the_same_draws() -> None:
+    # given a detector, the same on another scale, and a better one
+    rng = np.random.default_rng(0)
+    weak = judged(list(rng.normal(0.4, 0.2, 60)), list(rng.normal(0.6, 0.2, 60)))
+    scaled = metrics.Judged(weak.fake, weak.probability * 3, weak.label)
+    strong = metrics.Judged(weak.fake, weak.probability + 0.1 * weak.fake, weak.label)
+    # then its copy gains nothing in any draw, and the better one in all
+    assert metrics.mean_auc_gain([scaled], [weak]) == [0, 0, 0]
+    value, low, high = metrics.mean_auc_gain([strong], [weak])
+    assert 0 < low < value < high
+    assert value == pytest.approx(metrics.mean_auc([strong])[0] - metrics.mean_auc([weak])[0], abs=2e-4)
+    with pytest.raises(ValueError, match="same pictures"):
+        metrics.mean_auc_gain([judged([0.1], [0.9])], [judged([0.1, 0.2], [0.9])])

@@ -15,18 +15,18 @@ from torch import Tensor, nn
 from unfake.detector.tower import TowerClassifier
 
 
-def _backbone(name: str, pretrained: bool, channels: int) -> nn.Module:
+def _backbone(name: str, pretrained: bool) -> nn.Module:
     """A timm network without its head; ImageNet weights if asked for and to be had, else random with a warning."""
     if pretrained:
         try:
-            ready: nn.Module = timm.create_model(name, pretrained=True, num_classes=0, in_chans=channels)
+            ready: nn.Module = timm.create_model(name, pretrained=True, num_classes=0)
             return ready
         except Exception as error:  # timm lets through whatever its download meets: network, Hub, disk, no such weights
             warnings.warn(
                 f"no ImageNet weights for {name} ({type(error).__name__}): starting from random initialisation",
                 stacklevel=3,
             )
-    fresh: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, in_chans=channels)
+    fresh: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
     return fresh
 
 
@@ -51,26 +51,19 @@ class DeepfakeClassifier(
         num_classes: int = 2,
         dropout: float = 0.3,
         pretrained: bool = True,
-        residual: bool = False,
     ) -> None:
         """Build the network.
 
         ``backbone``: a timm name. ``dropout``: probability in [0, 1). ``pretrained``: start from ImageNet weights;
-        where they cannot be had the start is random, and a ``UserWarning`` says so. ``residual``: three more channels
-        with what a 3 x 3 mean leaves, enlarged and truncated (Fridrich and Kodovsky, Rich Models for Steganalysis of
-        Digital Images, IEEE TIFS 2012).
+        where they cannot be had the start is random, and a ``UserWarning`` says so.
         """
         super().__init__()
-        self.residual = residual
-        self.backbone = _backbone(backbone, pretrained, 6 if residual else 3)
+        self.backbone = _backbone(backbone, pretrained)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(int(self.backbone.num_features), num_classes)  # type: ignore[arg-type]
 
     def features(self, pixels: Tensor) -> Tensor:
         """What the classifier sees, ``[batch, channels, rows, columns]``, of normalised pictures."""
-        if self.residual:
-            rest = pixels - nn.functional.avg_pool2d(pixels, 3, 1, 1, count_include_pad=False)
-            pixels = torch.cat((pixels, (8 * rest).clamp(-1, 1)), 1)
         features: Tensor = self.backbone.forward_features(pixels)  # type: ignore[operator]
         return features
 
