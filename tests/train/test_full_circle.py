@@ -35,7 +35,7 @@ B7 = {
     "validation_batch": 8,
     "precision": "no",
     "workers": 0,
-    "save_steps": 1,
+    "save_steps": 6,
     "augment": {"long_side": 128, "brightness": 0, "contrast": 0, "saturation": 0, "hue": 0, "erasing": 0},
 }
 
