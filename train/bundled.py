@@ -20,7 +20,7 @@ from train.predictions import Prediction, choose, header_aucs, load, measure, sa
 from train.protocol import Protocol
 
 FINGERPRINT_PICTURES = 4
-STAGES = ("start", "from_start", "from_imagenet", "taught")
+STAGES = ("start", "from_start", "from_imagenet")
 PIXELS, FEATURES = "pixels", "features"  # folders: the decoded pool, and what train.tower wrote
 
 

@@ -72,6 +72,7 @@ def test_squash_takes_the_whole_picture() -> None:
         {"kind": "crops", "size": 224, "long_side": 500, "max_views": 0},
         {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 600, "far_views": 1},
         {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 100, "far_views": 1},
+        {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 448, "far_views": -1},
     ],
 )
 def test_a_rule_that_cannot_be_followed_is_refused(rule: dict[str, object]) -> None:

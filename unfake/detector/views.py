@@ -41,7 +41,7 @@ class ViewRule:
             raise ValueError(f"long side {self.long_side} is shorter than a view of {self.size} px")
         if self.max_views < 1:
             raise ValueError("at least one view is needed")
-        if self.far_views and not self.size <= self.far_side < self.long_side:
+        if self.far_views < 0 or (self.far_views and not self.size <= self.far_side < self.long_side):
             raise ValueError(f"far views need a long side from {self.size} up to {self.long_side} px")
 
     def to_json(self) -> dict[str, Any]:
