@@ -29,8 +29,21 @@ def test_each_view_lands_on_its_own_place() -> None:
 
 def test_overlapping_views_are_averaged_and_gaps_stay_open() -> None:
     boxes = [(0, 0, 0.5, 1), (0, 0, 0.5, 1)]
-    found = assemble(maps(np.full((1, 1), -4.0), np.full((1, 1), 4.0)), boxes, PLAIN)
-    assert found.values == ((0.5, None),)
+    found = assemble(maps(np.full((2, 2), -4.0), np.full((2, 2), 4.0)), boxes, PLAIN)
+    assert found.values == ((0.5, 0.5, None, None), (0.5, 0.5, None, None))
+
+
+def test_a_view_with_one_value_covers_all_of_its_place() -> None:
+    # given a near view in a corner and a far one in the middle
+    boxes = [(0.0, 0.0, 0.5, 0.5), (0.25, 0.25, 0.75, 0.75)]
+    found = assemble(maps(np.full((1, 1), -9.0), np.full((1, 1), 9.0)), boxes, PLAIN)
+    assert (found.rows, found.columns) == (14, 14)
+    values = np.array(found.values, dtype=float)
+    # then each shows in its own place, both where they overlap, and nothing elsewhere
+    assert (values[:3, :3] == 0.0).all()
+    assert (values[4:7, 4:7] == 0.5).all()
+    assert (values[8:10, 8:10] == 1.0).all()
+    assert np.isnan(values[11:, :]).all()
 
 
 @pytest.mark.parametrize("size", [(800, 600), (224, 224), (2000, 500), (64, 64)])

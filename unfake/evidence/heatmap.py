@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from unfake.detector.calibration import Calibration
 from unfake.detector.views import Box
 
+WHOLE_VIEW = 7  # rows and columns of the grid over a view that a network gives one value for
+
 
 @dataclass(frozen=True)
 class Heatmap:
@@ -39,8 +41,10 @@ def assemble(maps: NDArray[np.float32], boxes: Sequence[Box], calibration: Calib
     margins = maps[:, 1] - maps[:, 0]
     cell_rows, cell_columns = margins.shape[1:]
     left, top, right, bottom = boxes[0]
-    rows = max(1, round(cell_rows / (bottom - top)))
-    columns = max(1, round(cell_columns / (right - left)))
+    # A view with one value for all of it still has edges, which the grid has to be fine enough for.
+    finer = WHOLE_VIEW if cell_rows == cell_columns == 1 else 1
+    rows = max(1, round(finer * cell_rows / (bottom - top)))
+    columns = max(1, round(finer * cell_columns / (right - left)))
     total, count = np.zeros((rows, columns)), np.zeros((rows, columns))
     x, y = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
     for margin, (left, top, right, bottom) in zip(margins, boxes, strict=True):
