@@ -68,6 +68,12 @@ def read_pool(pool: Path) -> list[Row]:
     return rows
 
 
+def shrunk(image: Image.Image, long_side: int) -> Pixels:
+    """A picture, RGB, as uint8 ``[H, W, 3]`` of at most ``long_side`` px."""
+    scale = min(1.0, long_side / max(image.size))
+    return resize(np.asarray(image), max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+
+
 def _decode(task: tuple[Row, ViewRule]) -> Pixels | None:
     row, rule = task
     try:
@@ -75,8 +81,7 @@ def _decode(task: tuple[Row, ViewRule]) -> Pixels | None:
     except (OSError, ValueError, SyntaxError) as error:
         print(f"left out: {row.path}: {error}", flush=True)
         return None
-    scale = min(1.0, rule.long_side / max(image.size))
-    return resize(np.asarray(image), max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return shrunk(image, rule.long_side)
 
 
 class PixelStore:

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from train.data import Row, read_pool, source_weights
+from train.data import Row, read_pool
 from train.errors import RunError
 from train.network import decay_groups
 from train.pairs import Running, learning_rate, normaliser
 from train.probe import Seen
-from train.tower import TRAINING, training_views
+from train.tower import training_views
 from unfake.detector.model import DeepfakeClassifier
 from unfake.detector.views import Pixels
 
@@ -67,18 +67,14 @@ class Student(nn.Module):
 def train(config: dict[str, Any], pool: Path, features: Path, out: Path) -> None:
     """Run the training; ``out`` gets the network's ``model`` folder and what `train.export` reads besides."""
     seen, taught = Seen.load(features), config["taught"]
-    left_out = config["held_out"] + config["unused"]
-    index = np.flatnonzero((seen.delivery == TRAINING) & ~np.isin(seen.source, left_out))
+    index = seen.training(config["held_out"] + config["unused"])
     size, blocks = config["views"]["size"], taught["blocks"]
     targets = torch.from_numpy(seen.vectors(index, blocks, [0]).reshape(len(index), len(blocks), -1))
     targets = nn.functional.normalize(targets - targets.mean(0), dim=-1)
     pixels = torch.from_numpy(redraw(seen, index, pool, size, taught["seed"]))
     fake = seen.label[index] == "fake"
-    entries: list[dict[str, object]] = [{"source": str(seen.source[i]), "label": str(seen.label[i])} for i in index]
-    chances = source_weights(entries, frozenset(config["boosted"]), config["boost"])
-    for label in (False, True):
-        chances[fake == label] /= 2 * chances[fake == label].sum()
-    counts = Counter(str(e["source"]) for e in entries)
+    chances = seen.weights(index, frozenset(config["boosted"]), config["boost"]) / 2
+    counts = Counter(map(str, seen.source[index]))
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").write_text(json.dumps(config | {"training_sources": counts}, indent=2))
 

@@ -14,27 +14,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from train import bundled, export
-from train.errors import RunError, command
+from train.errors import command
 from train.predictions import Prediction
 from train.probe import Seen, learn
 from train.protocol import Protocol
-from train.tower import TRAINING
+from train.tower import fill
 from unfake.detector.tower import TowerClassifier
 
 
 def network(config: dict[str, Any], seen: Seen, weights: Path, held_out: list[str]) -> TowerClassifier:
     """The tower with a head that has not seen ``held_out``; raises RunError where ``weights`` are not the tower's."""
     model = TowerClassifier(config["backbone"], 2, config["blocks"])
-    stored = load_file(weights)
-    missing = [key for key in model.backbone.state_dict() if key not in stored]
-    if missing:
-        raise RunError(f"{weights} does not hold the weights of {config['backbone']}: {missing[0]} is missing")
-    model.backbone.load_state_dict({key: stored[key] for key in model.backbone.state_dict()})
+    fill(model.backbone, config["backbone"], weights)
     head = learn(seen, config | {"tokens": [0], "kinds": ["near", "far"]}, held_out, config["boosted"], config["boost"])
     # Both logits, so that their difference is the margin.
     weight = torch.from_numpy(head.weight).float() / 2
@@ -49,8 +43,8 @@ def exported(run: Path, config: dict[str, Any], seen: Seen, weights: Path, held_
     checkpoint = run / "checkpoint"
     if not (checkpoint / "config.json").is_file():
         network(config, seen, weights, held_out).save_pretrained(run / "model")
-        used = (seen.delivery == TRAINING) & ~np.isin(seen.source, held_out)
-        pictures = {(str(seen.source[i]), str(seen.label[i]), str(seen.picture[i])) for i in np.flatnonzero(used)}
+        used = seen.training(held_out)
+        pictures = {(str(seen.source[i]), str(seen.label[i]), str(seen.picture[i])) for i in used}
         counts = Counter(source for source, _, _ in pictures)
         told = config | {"held_out": held_out, "training_sources": counts, "dropout": 0.0}
         (run / "config.json").write_text(json.dumps(told, indent=2))

@@ -48,6 +48,19 @@ class Seen:
         flat: NDArray[np.float32] = chosen.reshape(len(chosen), -1)
         return flat
 
+    def training(self, held_out: list[str]) -> NDArray[np.int64]:
+        """Indices of the training views of all sources but those held out."""
+        return np.flatnonzero((self.delivery == TRAINING) & ~np.isin(self.source, held_out))
+
+    def weights(self, index: NDArray[np.int64], boosted: frozenset[str], boost: float) -> NDArray[np.float64]:
+        """How much each of some views counts, as `source_weights` says; 1 for each label together."""
+        entries: list[dict[str, object]] = [{"source": str(self.source[i]), "label": str(self.label[i])} for i in index]
+        found = source_weights(entries, boosted, boost)
+        fake = self.label[index] == "fake"
+        for label in (False, True):
+            found[fake == label] /= found[fake == label].sum()
+        return found
+
 
 @dataclass(frozen=True)
 class Head:
@@ -75,14 +88,11 @@ class Head:
 
 def learn(seen: Seen, row: dict[str, Any], held_out: list[str], boosted: list[str], boost: float) -> Head:
     """A head on the training views of all sources but those held out; ``row`` as in `train.comparison`."""
-    index = np.flatnonzero((seen.delivery == TRAINING) & np.isin(seen.kind, row["kinds"]))
-    index = index[~np.isin(seen.source[index], held_out)]
-    entries: list[dict[str, object]] = [{"source": str(seen.source[i]), "label": str(seen.label[i])} for i in index]
-    weights = source_weights(entries, frozenset(boosted), boost)
-    fake = seen.label[index] == "fake"
-    for label in (False, True):
-        weights[fake == label] /= weights[fake == label].sum()
-    return Head.fit(seen.vectors(index, row["blocks"], row["tokens"]), fake, weights, row["strength"])
+    index = seen.training(held_out)
+    index = index[np.isin(seen.kind[index], row["kinds"])]
+    weights = seen.weights(index, frozenset(boosted), boost)
+    vectors = seen.vectors(index, row["blocks"], row["tokens"])
+    return Head.fit(vectors, seen.label[index] == "fake", weights, row["strength"])
 
 
 def probe(seen: Seen, row: dict[str, Any], comparison: Comparison) -> list[Prediction]:

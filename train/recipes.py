@@ -103,15 +103,16 @@ def table(found: dict[str, list[Prediction]], comparison: Comparison) -> str:
     deliveries = comparison.deliveries
     head = [f"{d}: {', '.join(s.split('_')[0] for s in comparison.measured)} | mean | gain" for d in deliveries]
     lines = [f"| row | {' | '.join(head)} |", f"|---|{'---|---|---|' * len(deliveries)}"]
-    first = next(iter(found.values()))
+    first: dict[str, list[Judged]] = {}
     for name, row in found.items():
         cells = [name]
         for delivery in deliveries:
             groups = _groups(row, comparison, delivery)
             cells.append(" ".join(f"{auc(g.fake, g.probability):.2f}" for g in groups))
             cells.append("{:.2f} ({:.2f}–{:.2f})".format(*mean_auc(groups)))
-            gain = mean_auc_gain(groups, _groups(first, comparison, delivery))
-            cells.append("–" if row is first else "{:+.2f} ({:+.2f} to {:+.2f})".format(*gain))
+            against = first.setdefault(delivery, groups)
+            is_first = against is groups
+            cells.append("–" if is_first else "{:+.2f} ({:+.2f} to {:+.2f})".format(*mean_auc_gain(groups, against)))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -129,8 +130,9 @@ def main() -> None:
     if unknown := set(args.only or ()) - set(comparison.rows):
         raise ConfigError(f"{args.config} has no row {', '.join(sorted(unknown))}")
     found = {n: predictions(n, comparison, args.pool, args.out, args.taef2) for n in args.only or comparison.rows}
-    (args.out / "recipes.md").write_text(table(found, comparison) + "\n")
-    print(table(found, comparison))
+    text = table(found, comparison)
+    (args.out / "recipes.md").write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":

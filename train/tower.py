@@ -22,16 +22,25 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from train.data import Row, read_pool
+from train.data import Row, read_pool, shrunk
 from train.errors import RunError, command
+from train.pairs import normaliser
 from train.predictions import choose
 from train.transforms import DELIVERIES, deliver, draw
-from unfake.detector.views import Pixels, ViewRule, cut, resize
+from unfake.detector.tower import passed_on
+from unfake.detector.views import Pixels, ViewRule, cut
 
 TRAINING = "training"
 KINDS = {"near": (1280, 2), "far": (448, 1)}  # long side in px, and how many views at most
 CHUNK = 64  # pictures in a file
 BATCH = 16  # views
+
+
+def fill(vit: nn.Module, backbone: str, weights: Path) -> None:
+    """Load a tower, or its first blocks, from safetensors; raises RunError where some of its weights are missing."""
+    missing = vit.load_state_dict(load_file(weights), strict=False).missing_keys
+    if missing:
+        raise RunError(f"{weights} does not hold the weights of {backbone}: {missing[0]} is missing")
 
 
 class Tower(nn.Module):
@@ -41,24 +50,18 @@ class Tower(nn.Module):
         """``weights``: safetensors; raises RunError where some of the backbone's are missing in it."""
         super().__init__()
         self.vit: Any = timm.create_model(backbone, pretrained=False, num_classes=0)
-        missing = self.vit.load_state_dict(load_file(weights), strict=False).missing_keys
-        if missing:
-            raise RunError(f"{weights} does not hold the weights of {backbone}: {missing[0]} is missing")
+        fill(self.vit, backbone, weights)
         settings: dict[str, Any] = self.vit.default_cfg  # type: ignore[assignment]
         self.size = int(settings["input_size"][1])
-        mean, std = (torch.tensor(settings[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
-        self.register_buffer("scale", 1 / (255 * std))
-        self.register_buffer("shift", -mean / std)
+        scale, shift = normaliser(settings["mean"], settings["std"])
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
 
     def forward(self, views: Tensor) -> Tensor:
         """Uint8 ``[N, size, size, 3]`` to ``[N, blocks, 2, width]``: the class token, and the mean of the others."""
         pixels = views.permute(0, 3, 1, 2).float() * self.scale + self.shift  # type: ignore[operator]
-        tokens = self.vit.norm_pre(self.vit._pos_embed(self.vit.patch_embed(pixels)))
-        found = []
-        for block in self.vit.blocks:
-            tokens = block(tokens)
-            found.append(torch.stack([tokens[:, 0], tokens[:, 1:].mean(1)], 1))
-        return torch.stack(found, 1)
+        found = (torch.stack([tokens[:, 0], tokens[:, 1:].mean(1)], 1) for tokens in passed_on(self.vit, pixels))
+        return torch.stack(list(found), 1)
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,7 @@ class View:
 def training_views(row: Row, size: int, seed: int) -> Iterator[View]:
     """A near and a far crop of ``size`` px, each by a delivery of its own."""
     rng = np.random.default_rng([seed, int.from_bytes(row.name.encode()[-8:], "big")])
-    image = row.open()
-    scale = min(1.0, KINDS["near"][0] / max(image.size))
-    pixels = resize(np.asarray(image), max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    pixels = shrunk(row.open(), KINDS["near"][0])
     for kind in KINDS:
         yield View(row, TRAINING, kind, deliver(pixels, size, draw(rng, float(kind == "far")), rng))
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import timm
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
+
+
+def passed_on(vit: Any, pixels: Tensor) -> Iterator[Tensor]:
+    """What each block of a vision transformer of timm passes on, ``[batch, tokens, width]``, the class token first."""
+    tokens: Tensor = vit.norm_pre(vit._pos_embed(vit.patch_embed(pixels)))
+    for block in vit.blocks:
+        tokens = block(tokens)
+        yield tokens
 
 
 class TowerClassifier(
@@ -37,13 +45,11 @@ class TowerClassifier(
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits ``[batch, classes]`` (0 real, 1 fake) of normalised pictures, float ``[batch, 3, size, size]``."""
-        vit: Any = self.backbone
-        tokens: Tensor = vit.norm_pre(vit._pos_embed(vit.patch_embed(pixels)))
-        found = []
-        for number, block in enumerate(vit.blocks):
-            tokens = block(tokens)
-            if number in self.blocks:
-                found.append(nn.functional.normalize(tokens[:, 0], dim=-1))
+        found = [
+            nn.functional.normalize(tokens[:, 0], dim=-1)
+            for number, tokens in enumerate(passed_on(self.backbone, pixels))
+            if number in self.blocks
+        ]
         logits: Tensor = self.classifier(torch.cat(found, dim=-1))
         return logits
 
