@@ -13,7 +13,7 @@ import requests
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from tests.conftest import ROOT, SAMPLES
+from tests.conftest import ROOT, SAMPLES, running_app
 
 LABELS = {"likely_real", "inconclusive", "likely_fake", "not_applicable"}
 
@@ -112,6 +112,19 @@ def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
     assert status["catalog"]["name"] == "samples"
     assert "UNSPLASH_ACCESS_KEY" in status["catalog"]["notice"]
     assert status["store"]["problem"] is None
+
+
+def test_without_a_setting_the_better_network_speaks(tmp_path: Path) -> None:
+    with running_app(tmp_path, UNFAKE_MODEL="") as address:
+        client = Client(address, verbose=False)
+        report = client.predict(handle_file(SAMPLES / "astronaut.jpg"), api_name="/classify")
+        status = client.predict(api_name="/status")
+        client.close()
+    check_report(report)
+    assert report["detector"]["checkpoint"].startswith("unfake-clip@")
+    assert (status["checkpoint"]["origin"], status["checkpoint"]["notice"]) == ("bundled", None)
+    assert report["detector"]["views"] == 3
+    assert 0 < report["verdict"]["probability"] < 1
 
 
 def test_exactly_the_documented_endpoints_are_public(client: Client) -> None:

@@ -14,7 +14,7 @@ from unfake.settings import Settings
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return Services(Settings(device="cpu", cache=tmp_path_factory.mktemp("cache")))
+    return Services(Settings(model="unfake-lite0", device="cpu", cache=tmp_path_factory.mktemp("cache")))
 
 
 def test_a_file_and_a_photo_give_the_same_answer(services: Services) -> None:
@@ -44,7 +44,7 @@ def test_status_does_not_wait_for_the_detector() -> None:
         go_on.wait(30)
         return load_detector(settings)
 
-    services = Services(Settings(device="cpu"), slow)
+    services = Services(Settings(model="unfake-lite0", device="cpu"), slow)
     assert services.status()["state"] == "loading"
     go_on.set()
     services.wait()
@@ -55,7 +55,7 @@ def test_without_a_checkpoint_there_is_no_verdict() -> None:
     def broken(_: Settings) -> Detector:
         raise CheckpointCorrupt("The file model.onnx does not have the sha256 that config.json gives.")
 
-    services = Services(Settings(), broken)
+    services = Services(Settings(model="unfake-lite0"), broken)
     with pytest.raises(CheckpointCorrupt):
         services.classify_file(SAMPLES / "pagoda.jpg")
     status = services.status()

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import SAMPLES, opened, running_app
 from tests.servers.unsplash import KEY, Unsplash
 from unfake import intake
-from unfake.detector.checkpoint import BUNDLED, load_folder
+from unfake.detector.checkpoint import SMALL, load_folder
 from unfake.detector.detector import Detector
 
 
@@ -28,7 +28,7 @@ def unsplash() -> Iterator[Unsplash]:
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundled network with thresholds under which the samples get all three labels, however it was trained."""
     folder = tmp_path_factory.mktemp("model") / "thirds"
-    shutil.copytree(BUNDLED, folder)
+    shutil.copytree(SMALL, folder)
     detector = Detector.load(load_folder(folder), "cpu")
     pictures = [intake.from_path(path) for path in sorted(SAMPLES.glob("*.jpg"))]
     found = sorted(detector.detect(picture.pixels).verdict.probability or 0.0 for picture in pictures)

@@ -8,53 +8,24 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
-from torch import Tensor
 
+from train.compact import halve, halve_graph, quantise, refer_graph
 from unfake.detector.checkpoint import sha256_of
 from unfake.detector.config import METRICS, ONNX, SAFETENSORS, SCHEMA
 from unfake.detector.model import ServingGraph, load_network
+from unfake.detector.tower import TowerClassifier
 
 OPSET = 18
 
 
-def halve(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights with kernels and matrices in fp16; biases and normalisation statistics stay in fp32.
-
-    Raises OverflowError where a weight does not fit into fp16.
-    """
-    stored = {}
-    for name, tensor in state.items():
-        kept = tensor.half() if tensor.ndim > 1 and tensor.is_floating_point() else tensor
-        if not kept.isfinite().all():
-            raise OverflowError(f"{name} has weights beyond the range of fp16")
-        stored[name] = kept.contiguous().clone()
-    return stored
-
-
-def _halve_graph(model: onnx.ModelProto) -> None:
-    """Store the graph's kernels and matrices in fp16, each with a Cast behind it: same numbers as in `halve`."""
-    graph = model.graph
-    casts = []
-    for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or np.prod(tensor.dims) < 64:
-            continue
-        name = tensor.name
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.fp16")
-        tensor.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    del graph.value_info[:]
-
-
 def write_onnx(graph: ServingGraph, size: int, path: Path) -> None:
-    """Export uint8 ``[N, size, size, 3]`` to logits and map, any N, in one file with fp16 kernels."""
+    """Export uint8 ``[N, size, size, 3]`` to logits and map, any N, with fp16 kernels.
+
+    A tower's matrices are read from the ``model.safetensors`` that lies beside ``path`` already.
+    """
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=4096)
     with tempfile.TemporaryDirectory() as folder:
@@ -72,13 +43,15 @@ def write_onnx(graph: ServingGraph, size: int, path: Path) -> None:
             verbose=False,
         )
         model = onnx.load(raw)
-    _halve_graph(model)
+    if isinstance(graph.model, TowerClassifier):
+        refer_graph(model, "model.", path.with_name(SAFETENSORS))
+    halve_graph(model)
     model.producer_name, model.producer_version, model.doc_string = "unfake", "", ""
     for node in model.graph.node:  # stack traces and paths of the exporting machine
         del node.metadata_props[:]
         node.doc_string = ""
-    onnx.checker.check_model(model)
     onnx.save(model, path)
+    onnx.checker.check_model(str(path))
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
@@ -111,7 +84,7 @@ def export(run: Path, out: Path) -> None:
     """Write weights, graph and a configuration that is not calibrated yet (see `train.calibrate`)."""
     recipe = json.loads((run / "config.json").read_text())
     model = load_network(run / "model")
-    stored = halve(model.state_dict())
+    stored = (quantise if isinstance(model, TowerClassifier) else halve)(model.state_dict())
     model.load_state_dict(stored)
     out.mkdir(parents=True, exist_ok=True)
     save_file(stored, out / "model.safetensors", metadata={"format": "pt"})

@@ -1,8 +1,9 @@
 """Make the larger checkpoint, a frozen tower with our head: ``python -m train.large CONFIG --features FEATURES ...``.
 
 As `train.bundled`: for each fold of the protocol a head that has not seen the fold's sources is exported and measured
-by what the app runs, and that calibrates and describes the head that has seen all. A head is fitted in seconds on what
-`train.tower` kept; the time goes into measuring, and a command that was stopped goes on when it is run again.
+on them, and that calibrates and describes the head that has seen all. A head is fitted in seconds on what `train.tower`
+kept, and measured in seconds on what `train.protocol_views` keeps; the time goes into that, and a command that was
+stopped goes on when it is run again. ``train.check CHECKPOINT --pool POOL --runs OUT`` holds it against the app.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from train import bundled, export
 from train.errors import command
-from train.predictions import Prediction
-from train.probe import Seen, learn
+from train.predictions import Prediction, choose, header_aucs
+from train.probe import Head, Seen, learn
 from train.protocol import Protocol
-from train.tower import fill
+from train.protocol_views import ProtocolViews, collect
+from train.tower import Tower, fill
+from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.tower import TowerClassifier
+from unfake.detector.views import ViewRule
 
 
 def network(config: dict[str, Any], seen: Seen, weights: Path, held_out: list[str]) -> TowerClassifier:
@@ -52,18 +57,27 @@ def exported(run: Path, config: dict[str, Any], seen: Seen, weights: Path, held_
     return checkpoint
 
 
+def head_of(checkpoint: Checkpoint) -> Head:
+    """The linear layer of a tower's checkpoint, as its margin."""
+    state = load_file(checkpoint.safetensors_path)
+    weight, bias = state["classifier.weight"].double().numpy(), state["classifier.bias"].double().numpy()
+    return Head(weight[1] - weight[0], float(bias[1] - bias[0]))
+
+
 def make(config: dict[str, Any], protocol: Protocol, features: Path, weights: Path, pool: Path, out: Path) -> Path:
     """Everything; gives the folder of the finished checkpoint."""
     seen = Seen.load(features)
+    held_out = [source for sources in protocol.folds.values() for source in sources]
+    rows = choose(bundled.rows_of(pool, held_out), protocol.most, protocol.seed)
+    whole = Tower(config["backbone"], weights, max(config["blocks"]) + 1).eval()
+    collect(rows, ViewRule(**config["views"]), whole, out / "protocol_views")
+    kept = ProtocolViews.load(out / "protocol_views")
     predictions: list[Prediction] = []
-    headers: dict[str, float | None] = {}
     for name, sources in protocol.folds.items():
-        checkpoint = exported(out / name, config, seen, weights, sources)
-        found, reached = bundled.measured(checkpoint, sources, protocol, pool)
-        predictions += found
-        headers |= reached
+        fold = load_folder(exported(out / name, config, seen, weights, sources))
+        predictions += kept.predictions(head_of(fold), fold.config.blocks, sources, fold.id)
     final = exported(out / "final", config, seen, weights, [])
-    bundled.describe(final, predictions, headers, protocol, pool)
+    bundled.describe(final, predictions, header_aucs(rows), protocol, pool)
     return final
 
 

@@ -22,6 +22,13 @@ from train.predictions import Prediction, save
 from train.tower import TRAINING
 
 
+def flattened(tokens: NDArray[Any]) -> NDArray[np.float32]:
+    """Tokens ``[n, ..., width]`` with length 1 each, one behind the other: float32 ``[n, D]``."""
+    found: NDArray[np.float32] = tokens.astype(np.float32)
+    found /= np.linalg.norm(found, axis=-1, keepdims=True) + 1e-6
+    return found.reshape(len(found), -1)
+
+
 @dataclass(frozen=True)
 class Seen:
     """``features`` ``[N, 12, 2, 768]`` of views, and of each view source, label, picture, delivery and kind."""
@@ -43,10 +50,7 @@ class Seen:
 
     def vectors(self, index: NDArray[Any], blocks: list[int], tokens: list[int]) -> NDArray[np.float32]:
         """``[n, blocks x tokens x 768]`` of some views, float32; each block's vector has length 1."""
-        chosen: NDArray[np.float32] = self.features[index][:, blocks][:, :, tokens].astype(np.float32)
-        chosen /= np.linalg.norm(chosen, axis=-1, keepdims=True) + 1e-6
-        flat: NDArray[np.float32] = chosen.reshape(len(chosen), -1)
-        return flat
+        return flattened(self.features[index][:, blocks][:, :, tokens])
 
     def training(self, held_out: list[str]) -> NDArray[np.int64]:
         """Indices of the training views of all sources but those held out."""

@@ -46,12 +46,17 @@ def fill(vit: nn.Module, backbone: str, weights: Path) -> None:
 class Tower(nn.Module):
     """A vision transformer of timm that gives what each block passes on, instead of classes."""
 
-    def __init__(self, backbone: str, weights: Path) -> None:
-        """``weights``: safetensors; raises RunError where some of the backbone's are missing in it."""
+    def __init__(self, backbone: str, weights: Path, blocks: int = 0) -> None:
+        """``weights``: safetensors; raises RunError where some of the backbone's are missing in it.
+
+        ``blocks``: how many of the first to keep, 0 for all.
+        """
         super().__init__()
-        self.vit: Any = timm.create_model(backbone, pretrained=False, num_classes=0)
+        vit: Any = timm.create_model(backbone, pretrained=False, num_classes=0)
+        vit.blocks = vit.blocks[: blocks or None]
+        self.vit = vit
         fill(self.vit, backbone, weights)
-        settings: dict[str, Any] = self.vit.default_cfg  # type: ignore[assignment]
+        settings: dict[str, Any] = vit.default_cfg
         self.size = int(settings["input_size"][1])
         scale, shift = normaliser(settings["mean"], settings["std"])
         self.register_buffer("scale", scale)
@@ -120,15 +125,19 @@ def chosen(config: dict[str, Any], pool: Path) -> list[tuple[Row, bool]]:
 
     All of the sources in ``boosted``, at most ``older`` of each other source and label, and of the sources in
     ``measured`` at most ``most``: the same that every other recipe is measured on. In an order of which every
-    beginning is a fair sample.
+    beginning is a fair sample. Then at most ``portraits_most`` real pictures of each source in ``portraits``: most
+    faces in the other sources are fake, and a head would take that for what tells them.
     """
-    rows = [r for r in read_pool(pool) if r.source not in config["unused"]]
+    pool_rows = read_pool(pool)
+    rows = [r for r in pool_rows if r.source not in config["unused"]]
     modern = [r for r in rows if r.source in config["boosted"]]
     others = choose([r for r in rows if r.source not in config["boosted"]], config["older"], 0)
     measured = choose([r for r in rows if r.source in config["measured"]], config["most"], 0)
     together = list(dict.fromkeys([*modern, *others, *measured]))
     to_measure, order = set(measured), np.random.default_rng(0).permutation(len(together))
-    return [(together[i], together[i] in to_measure) for i in order]
+    faces = [r for r in pool_rows if r.source in config["portraits"] and r.label == "real"]
+    more = [r for r in choose(faces, config["portraits_most"], 0) if r not in set(together)]
+    return [*((together[i], together[i] in to_measure) for i in order), *((row, False) for row in more)]
 
 
 def main() -> None:

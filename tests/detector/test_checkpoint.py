@@ -22,7 +22,7 @@ from tests.servers.hub import Hub, Repository
 from unfake.detector import choice
 from unfake.detector import hub as hub_module
 from unfake.detector.calibration import Calibration, Thresholds
-from unfake.detector.checkpoint import Checkpoint, load_folder
+from unfake.detector.checkpoint import SMALL, Checkpoint, load_folder
 from unfake.detector.choice import choose
 from unfake.detector.config import CheckpointConfig
 from unfake.detector.hub import load_hub
@@ -709,6 +709,11 @@ class TestChoose:
         found = choose(None)
         assert (found.origin, found.folder, found.notice) == ("bundled", bundled, None)
         assert choose(" ", None) == found
+
+    def test_a_bundled_one_by_its_name(self, hub: Hub) -> None:
+        found = choose("unfake-lite0", space_author="alice")
+        assert (found.origin, found.folder, found.notice) == ("bundled", SMALL, None)
+        assert hub.requests == []
 
     def test_folder(self, tmp_path: Path, bundled: Path) -> None:
         folder = write(tmp_path / "mine", checkpoint_files(name="mine"))

@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import SAMPLES
 from unfake.detector.calibration import Label
-from unfake.detector.checkpoint import BUNDLED, load_folder
+from unfake.detector.checkpoint import SMALL, load_folder
 from unfake.detector.detector import Detector
 from unfake.detector.views import Pixels
 from unfake.intake import from_path
@@ -13,7 +13,7 @@ from unfake.intake import from_path
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return Detector.load(load_folder(BUNDLED, origin="bundled"), "cpu", "f32")
+    return Detector.load(load_folder(SMALL, origin="bundled"), "cpu", "f32")
 
 
 def test_a_picture_gets_a_probability_and_a_map(detector: Detector) -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from train import bundled, card, check, export, metrics, pairs, predictions
+from train import bundled, card, check, compact, export, metrics, pairs, predictions
 from train.errors import RunError
 from train.protocol import Protocol
 from unfake.detector.checkpoint import Checkpoint, load_folder
@@ -123,7 +123,7 @@ def test_kernels_are_stored_in_half_precision(exported: Checkpoint) -> None:
 
 def test_a_weight_beyond_half_precision_is_not_cut_off() -> None:
     with pytest.raises(OverflowError, match="layer"):
-        export.halve({"layer": torch.full((2, 2), 1e6)})
+        compact.halve({"layer": torch.full((2, 2), 1e6)})
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from train.compact import halve
 from train.convert import convert, main, write_run
 from train.errors import RunError
-from train.export import export, halve
+from train.export import export
 from train.layouts import LAYOUTS, epsilon
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.runtime import OpenVinoRuntime

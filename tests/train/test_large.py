@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from tests.train.test_circle import PROTOCOL
 from train import large, metrics, predictions, tower
+from train.data import read_pool
 from train.errors import RunError
 from train.probe import Head, Seen, learn
 from unfake.detector.checkpoint import Checkpoint, load_folder
@@ -39,9 +41,14 @@ CONFIG: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     path = tmp_path_factory.mktemp("weights") / "vit.safetensors"
-    save_file(timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).state_dict(), path)
+    state = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).state_dict()
+    for name, tensor in state.items():  # as a package has them: int8 by rows
+        if name.startswith("blocks.") and tensor.ndim == 2:
+            scale = tensor.abs().amax(1, keepdim=True) / 127
+            tensor.copy_((tensor / scale).round() * scale)
+    save_file(state, path)
     return path
 
 
@@ -53,6 +60,8 @@ def features(weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory
         "deliveries": ["web"],
         "seed": 1,
         "unused": [],
+        "portraits": [],
+        "portraits_most": 0,
         "boosted": [],
     }
     tower.collect(config | {"older": 8, "measured": ["held"], "most": 2}, pool, weights, out)
@@ -91,6 +100,15 @@ def test_a_head_parts_what_can_be_parted() -> None:
     assert ((head(vectors) > 0) == fake).mean() > 0.9
 
 
+def test_matrices_that_were_int8_are_stored_as_they_were(made: Checkpoint, weights: Path) -> None:
+    model, before = TowerClassifier.from_pretrained(made.folder), load_file(weights)
+    for name, tensor in model.backbone.blocks.state_dict().items():
+        if tensor.ndim == 2:
+            np.testing.assert_allclose(tensor, before[f"blocks.{name}"], atol=1e-6)
+    stored = load_file(made.safetensors_path)
+    assert {t.dtype for name, t in stored.items() if ".blocks." in name and t.ndim == 2} == {torch.int8}
+
+
 def test_the_app_runs_it_as_torch_does(made: Checkpoint) -> None:
     views = np.random.default_rng(2).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
     ours = OpenVinoRuntime(made, "f32").run(views)
@@ -119,6 +137,44 @@ def test_its_figures_are_of_heads_that_left_the_source_out(made: Checkpoint) -> 
     assert made.metrics()["sources"]["held"]["web"]["real"] == 3
     assert "up to 1 more at most 448 px long" in made.card()
     assert made.config.blocks == (1, 3)
+
+
+def test_what_was_kept_gives_what_the_app_reads(made: Checkpoint, pool: Path) -> None:
+    # given the network of a fold, and what was said of it from what its tower had passed on
+    fold = load_folder(made.folder.parents[1] / "held" / "checkpoint")
+    said = {
+        (p.label, p.picture, p.delivery): p
+        for p in predictions.load(made.folder / "predictions.csv")
+        if p.source == "held"
+    }
+    # when the app measures the same pictures
+    rows = [row for row in read_pool(pool) if row.source == "held" and ("real", row.name, "web") in said]
+    found = predictions.measure(fold.folder, rows[:2])
+    # then it finds the same, of the picture and of the re-encoded one
+    assert len(found) == 2 * 3
+    for p in found:
+        kept = said[p.label, p.picture, p.delivery]
+        assert kept.part == p.part == fold.id
+        for name in ("margin", "error", "margin_again", "error_again"):
+            assert getattr(kept, name) == pytest.approx(getattr(p, name), abs=0.02), (p, name)
+
+
+def test_the_graph_reads_the_weights_that_lie_beside_it(made: Checkpoint, tmp_path: Path) -> None:
+    # given a checkpoint as a Hub's cache has it: each file is a link to somewhere else
+    blobs, folder = tmp_path / "blobs", tmp_path / "snapshots" / "commit"
+    blobs.mkdir()
+    folder.mkdir(parents=True)
+    for number, file in enumerate((made.onnx_path, made.safetensors_path, made.folder / "config.json")):
+        shutil.copy(file, blobs / str(number))
+        (folder / file.name).symlink_to(Path("../../blobs") / str(number))
+    linked = replace(made, folder=folder)
+    views = np.zeros((1, 224, 224, 3), np.uint8)
+    # then it runs all the same, and the matrices are in one file only
+    for cache in (None, tmp_path / "cache"):
+        np.testing.assert_array_equal(
+            OpenVinoRuntime(linked, "f32", cache).run(views)[0], OpenVinoRuntime(made, "f32").run(views)[0]
+        )
+    assert made.onnx_path.stat().st_size < made.safetensors_path.stat().st_size / 2
 
 
 def test_other_weights_are_refused(features: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.servers.hub import sha256
 from tests.servers.hub_writing import User, WritableHub
 from train.errors import PublishError
 from train.publish import publish
-from unfake.detector.checkpoint import BUNDLED, load_folder
+from unfake.detector.checkpoint import SMALL, load_folder
 from unfake.detector.hub import load_hub
 
 # huggingface_hub hands files to httpx in a way that httpx is about to drop.
@@ -210,7 +210,7 @@ class TestUpload:
         assert len(hub.repositories[REPO].commits) == 2  # the one that creates, and ours
 
     def test_the_bundled_checkpoint_by_the_command(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-m", "train.publish", REPO, "--checkpoint", str(BUNDLED), "--upload", "--tag", "v1"]
+        command = [sys.executable, "-m", "train.publish", REPO, "--checkpoint", str(SMALL), "--upload", "--tag", "v1"]
         with WritableHub() as hub:
             hub.users[TOKEN] = User("alice")
             hub.part_size = 3_000_000
@@ -219,8 +219,8 @@ class TestUpload:
                 command, capture_output=True, text=True, cwd=ROOT, env=os.environ | own, timeout=120, check=False
             )
             assert done.returncode == 0, done.stderr
-            assert hub.content(REPO, "v1")["model.onnx"] == (BUNDLED / "model.onnx").read_bytes()
-            sizes = [(BUNDLED / name).stat().st_size for name in ("model.onnx", "model.safetensors")]
+            assert hub.content(REPO, "v1")["model.onnx"] == (SMALL / "model.onnx").read_bytes()
+            sizes = [(SMALL / name).stat().st_size for name in ("model.onnx", "model.safetensors")]
             parts = sum(math.ceil(size / hub.part_size) for size in sizes)
             assert len([each for each in hub.requests if each.method == "PUT"]) == parts > 2
             assert "Tagged v1" in done.stdout

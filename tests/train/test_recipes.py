@@ -17,6 +17,7 @@ from train import bundled, metrics, probe, recipes, tower
 from train.comparison import Comparison
 from train.errors import ConfigError, RunError
 from train.predictions import Prediction, load, save
+from train.probe import Seen
 from unfake.detector.model import DeepfakeClassifier
 
 ROWS: dict[str, dict[str, Any]] = {
@@ -49,8 +50,13 @@ def write_features(folder: Path, pool: Path, out: Path) -> None:
     weights = folder / "vit.safetensors"
     save_file(timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).state_dict(), weights)
     config = {"backbone": "vit_tiny_patch16_224", "deliveries": ["web"], "seed": 1, "unused": ["two"]}
+    config |= {"portraits": ["two"], "portraits_most": 2}
     config |= {"boosted": ["one"], "older": 3, "measured": ["held"], "most": 4}
     tower.collect(config, pool, weights, out)
+    # of a source that is not used, the real faces are
+    seen = Seen.load(out)
+    assert set(seen.label[seen.source == "two"]) == {"real"}
+    assert len(set(seen.picture[seen.source == "two"])) == 2
 
 
 def test_each_kind_of_row_ends_in_the_table(

@@ -19,7 +19,7 @@ class Leaky(SampleCatalog):
 
 
 def test_load_more_goes_on_after_a_page_that_lacks_a_result() -> None:
-    services = Services(Settings(device="cpu"))
+    services = Services(Settings(model="unfake-lite0", device="cpu"))
     services.catalog = Leaky()
     shown: Shown = load(services, Query(), Shown(), False)[-1]
     assert len(shown.photos) == PAGE - 1

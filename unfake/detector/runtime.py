@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 from queue import LifoQueue
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -36,6 +38,27 @@ class Runtime(Protocol):
         ...
 
 
+def _graph(checkpoint: Checkpoint, folder: Path) -> Path:
+    """Path of the checkpoint's graph, with the weights that it points at beside it.
+
+    A tower's graph reads ``model.safetensors``, and OpenVINO follows no link out of the graph's folder. In a cache of
+    the Hub every file is such a link: hard links to the same bytes are put into ``folder`` then, or copies where that
+    cannot be.
+    """
+    if not (checkpoint.config.blocks and checkpoint.onnx_path.is_symlink()):
+        return checkpoint.onnx_path
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in (checkpoint.safetensors_path, checkpoint.onnx_path):
+        with tempfile.TemporaryDirectory(dir=folder) as beside:
+            plain = Path(beside) / each.name
+            try:
+                plain.hardlink_to(each.resolve())
+            except OSError:
+                shutil.copy2(each, plain)
+            plain.replace(folder / each.name)
+    return folder / checkpoint.onnx_path.name
+
+
 class OpenVinoRuntime:
     """``model.onnx`` on the CPU.
 
@@ -57,10 +80,12 @@ class OpenVinoRuntime:
             precision = "bf16" if can_bf16 else "f32"
         self.name = f"openvino {ov.__version__.split('-')[0]} cpu {precision}"
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-        try:
-            self._compiled = core.compile_model(checkpoint.onnx_path, "CPU", options)
-        except RuntimeError as error:
-            raise CheckpointCorrupt(f"The graph of the checkpoint {checkpoint.id} cannot be read.") from error
+        with tempfile.TemporaryDirectory() as passing:
+            graph = _graph(checkpoint, (cache or Path(passing)) / "graphs" / checkpoint.id)
+            try:
+                self._compiled = core.compile_model(graph, "CPU", options)
+            except RuntimeError as error:
+                raise CheckpointCorrupt(f"The graph of the checkpoint {checkpoint.id} cannot be read.") from error
         self._requests: LifoQueue[ov.InferRequest] = LifoQueue()
         for _ in range(REQUESTS):
             self._requests.put(self._compiled.create_infer_request())

@@ -10,6 +10,15 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
+SCALE = "_scale"  # of a matrix in int8: the name of its rows' scales is its own with this behind it
+
+
+def _dequantise(_module: nn.Module, state: dict[str, Tensor], *_: Any) -> None:
+    """Turn int8 matrices into fp32 before they are loaded; weights without scales are left alone."""
+    for name in [n for n in state if n.endswith(SCALE)]:
+        matrix = name.removesuffix(SCALE)
+        state[matrix] = state[matrix].float() * state.pop(name)[:, None]
+
 
 def passed_on(vit: Any, pixels: Tensor) -> Iterator[Tensor]:
     """What each block of a vision transformer of timm passes on, ``[batch, tokens, width]``, the class token first."""
@@ -42,6 +51,7 @@ class TowerClassifier(
         self.backbone = vit
         self.blocks = tuple(blocks)
         self.classifier = nn.Linear(len(blocks) * int(vit.embed_dim), num_classes)
+        self.register_load_state_dict_pre_hook(_dequantise)  # type: ignore[no-untyped-call]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits ``[batch, classes]`` (0 real, 1 fake) of normalised pictures, float ``[batch, 3, size, size]``."""
