@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from train import bundled, export
-from train.errors import command
+from train.errors import RunError, command
 from train.predictions import Prediction, choose, header_aucs
 from train.probe import Head, Seen, learn
 from train.protocol import Protocol
@@ -44,15 +44,20 @@ def network(config: dict[str, Any], seen: Seen, weights: Path, held_out: list[st
 
 
 def exported(run: Path, config: dict[str, Any], seen: Seen, weights: Path, held_out: list[str]) -> Path:
-    """Fit and export, unless that is done; gives the checkpoint folder."""
-    checkpoint = run / "checkpoint"
+    """Fit and export, unless that is done; gives the checkpoint folder.
+
+    Raises RunError where ``run`` was made by another configuration or from other pictures.
+    """
+    used = seen.training(held_out)
+    pictures = {(str(seen.source[i]), str(seen.label[i]), str(seen.picture[i])) for i in used}
+    counts = Counter(source for source, _, _ in sorted(pictures))
+    told = json.dumps(config | {"held_out": held_out, "training_sources": counts, "dropout": 0.0}, indent=2)
+    settings, checkpoint = run / "config.json", run / "checkpoint"
+    if settings.is_file() and settings.read_text() != told:
+        raise RunError(f"{run} was made otherwise: give another folder")
     if not (checkpoint / "config.json").is_file():
         network(config, seen, weights, held_out).save_pretrained(run / "model")
-        used = seen.training(held_out)
-        pictures = {(str(seen.source[i]), str(seen.label[i]), str(seen.picture[i])) for i in used}
-        counts = Counter(source for source, _, _ in pictures)
-        told = config | {"held_out": held_out, "training_sources": counts, "dropout": 0.0}
-        (run / "config.json").write_text(json.dumps(told, indent=2))
+        settings.write_text(told)
         export.export(run, checkpoint)
     return checkpoint
 

@@ -136,8 +136,8 @@ def chosen(config: dict[str, Any], pool: Path) -> list[tuple[Row, bool]]:
     together = list(dict.fromkeys([*modern, *others, *measured]))
     to_measure, order = set(measured), np.random.default_rng(0).permutation(len(together))
     faces = [r for r in pool_rows if r.source in config["portraits"] and r.label == "real"]
-    more = [r for r in choose(faces, config["portraits_most"], 0) if r not in set(together)]
-    return [*((together[i], together[i] in to_measure) for i in order), *((row, False) for row in more)]
+    more, known = choose(faces, config["portraits_most"], 0), set(together)
+    return [(together[i], together[i] in to_measure) for i in order] + [(r, False) for r in more if r not in known]
 
 
 def main() -> None:

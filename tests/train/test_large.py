@@ -14,8 +14,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.train.conftest import write_pool
 from tests.train.test_circle import PROTOCOL
-from train import large, metrics, predictions, tower
+from train import large, metrics, predictions, protocol_views, tower
 from train.data import read_pool
 from train.errors import RunError
 from train.probe import Head, Seen, learn
@@ -23,6 +24,7 @@ from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.detector import Detector
 from unfake.detector.runtime import OpenVinoRuntime, TorchRuntime
 from unfake.detector.tower import TowerClassifier
+from unfake.detector.views import ViewRule
 
 CONFIG: dict[str, Any] = {
     "name": "toy-tower",
@@ -175,6 +177,29 @@ def test_the_graph_reads_the_weights_that_lie_beside_it(made: Checkpoint, tmp_pa
             OpenVinoRuntime(linked, "f32", cache).run(views)[0], OpenVinoRuntime(made, "f32").run(views)[0]
         )
     assert made.onnx_path.stat().st_size < made.safetensors_path.stat().st_size / 2
+
+
+def test_another_configuration_does_not_go_on_where_the_first_stopped(
+    made: Checkpoint, features: Path, weights: Path, pool: Path
+) -> None:
+    out, protocol = made.folder.parents[1], replace(PROTOCOL, most=3)
+    with pytest.raises(RunError, match="made otherwise"):
+        large.make(CONFIG | {"strength": 2.0}, protocol, features, weights, pool, out)
+    with pytest.raises(RunError, match="other pictures, views or weights"):
+        large.make(CONFIG, replace(protocol, most=2), features, weights, pool, out)
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_left_out(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = read_pool(write_pool(tmp_path / "pool", {"one": 1}))
+    rows[0].path.write_bytes(b"no picture")
+    whole = tower.Tower(CONFIG["backbone"], weights, 2).eval()
+    protocol_views.collect(rows, ViewRule("crops", 224, 1280, 1), whole, tmp_path / "out")
+    assert str(rows[0].path) in capsys.readouterr().out
+    kept = protocol_views.ProtocolViews.load(tmp_path / "out")
+    assert {turn[1] for turn in kept.turns} == {rows[1].label}
+    assert kept.tokens.shape == (6, 2, 192)
 
 
 def test_other_weights_are_refused(features: Path, tmp_path: Path) -> None:

@@ -37,10 +37,10 @@ def _shown(model: str) -> str:
 def choose(model: str | None, space_author: str | None = None, token: str | None = None) -> Checkpoint:
     """The checkpoint that is to speak.
 
-    ``model``: the name of a bundled one, a folder that exists, or ``owner/repo[@revision]`` on the Hub. Without it, and with
-    ``space_author`` (the owner of the Space that the app runs on), their ``unfake-efficientnet-b7``. Else,
-    and whenever that cannot be had, the bundled checkpoint; ``notice`` then says what was asked for and why
-    it is not used.
+    ``model``: the name of a bundled one, a folder that exists, or ``owner/repo[@revision]`` on the Hub. Without
+    it, and with ``space_author`` (the owner of the Space that the app runs on), their ``unfake-efficientnet-b7``.
+    Else, and whenever that cannot be had, the bundled checkpoint; ``notice`` then says what was asked for and
+    why it is not used.
 
     Raises CheckpointError only when the bundled checkpoint itself cannot be used.
     """
