@@ -77,7 +77,8 @@ def main() -> None:
         predictions = load(args.checkpoint / card.PREDICTIONS)
         for name in checkpoint.metrics()["protocol"]["folds"]:
             folder = args.runs / name / "checkpoint"
-            kept = [p for p in predictions if p.part == load_folder(folder).id]
+            network = load_folder(folder).id
+            kept = [p for p in predictions if p.part == network]
             pictures = sorted({(p.source, p.label, p.picture) for p in kept})
             drawn = set(random.Random(0).sample(pictures, min(args.most, len(pictures))))  # noqa: S311 - a sample
             gap = reads_the_same(folder, [p for p in kept if (p.source, p.label, p.picture) in drawn], args.pool)
