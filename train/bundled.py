@@ -1,4 +1,4 @@
-"""Make the bundled checkpoint from the pool, all of it: ``python -m train.bundled CONFIG --pool POOL --out RUNS``.
+"""Make ``unfake-lite0`` from the pool, all of it: ``python -m train.bundled CONFIG --pool POOL --out RUNS``.
 
 One network starts everything; then for each fold of the protocol one that leaves the fold's sources out, and one that
 leaves none out. The folds' networks are measured on what they left out, and that calibrates and describes the last

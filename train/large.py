@@ -1,8 +1,8 @@
-"""Make the larger checkpoint, a frozen tower with our head: ``python -m train.large CONFIG --features FEATURES ...``.
+"""Make ``unfake-clip``, a frozen tower with our head: ``python -m train.large CONFIG --features FEATURES ...``.
 
 As `train.bundled`: for each fold of the protocol a head that has not seen the fold's sources is exported and measured
 on them, and that calibrates and describes the head that has seen all. A head is fitted in seconds on what `train.tower`
-kept, and measured in seconds on what `train.protocol_views` keeps; the time goes into that, and a command that was
+keeps, and measured in seconds on what `train.protocol_views` keeps; the time goes into that, and a command that was
 stopped goes on when it is run again. ``train.check CHECKPOINT --pool POOL --runs OUT`` holds it against the app.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from train import bundled, export
+from train import bundled, export, tower
 from train.errors import RunError, command
 from train.predictions import Prediction, choose, header_aucs
 from train.probe import Head, Seen, learn
@@ -90,14 +90,16 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
-    parser.add_argument("--features", type=Path, required=True, help="what train.tower wrote")
-    parser.add_argument("--weights", type=Path, required=True, help="the tower's, as train.tower had them")
+    parser.add_argument("--features", type=Path, required=True, help="what train.tower wrote, or will")
+    parser.add_argument("--weights", type=Path, required=True, help="safetensors of the configuration's backbone")
     parser.add_argument("--pool", type=Path, required=True, help="folder with index.tsv, as extract.py lays it out")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     config = json.loads(args.config.read_text())
     protocol = Protocol.load(args.config.parent / config.pop("protocol"))
     protocol = replace(protocol, most=config.pop("most"))
+    what_to_see = json.loads((args.config.parent / config.pop("tower")).read_text())
+    tower.collect(what_to_see, args.pool, args.weights, args.features)
     print(make(config, protocol, args.features, args.weights, args.pool, args.out))
 
 

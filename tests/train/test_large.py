@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,18 @@ CONFIG: dict[str, Any] = {
     "seed": 1,
     "note": "A test.",
 }
+SEEN: dict[str, Any] = {
+    "backbone": CONFIG["backbone"],
+    "deliveries": ["web"],
+    "seed": 1,
+    "unused": [],
+    "portraits": [],
+    "portraits_most": 0,
+    "boosted": [],
+    "older": 8,
+    "measured": ["held"],
+    "most": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,25 +70,24 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def features(weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("features")
-    config: dict[str, Any] = {
-        "backbone": "vit_tiny_patch16_224",
-        "deliveries": ["web"],
-        "seed": 1,
-        "unused": [],
-        "portraits": [],
-        "portraits_most": 0,
-        "boosted": [],
-    }
-    tower.collect(config | {"older": 8, "measured": ["held"], "most": 2}, pool, weights, out)
+    tower.collect(SEEN, pool, weights, out)
     return out
 
 
 @pytest.fixture(scope="module")
-def made(features: Path, weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def made(weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """What the command makes, from nothing but the pool and the weights."""
+    folder = tmp_path_factory.mktemp("large")
+    config = CONFIG | {"tower": "tower.json", "protocol": "protocol.json", "most": 3}
+    for name, content in (("large", config), ("tower", SEEN), ("protocol", PROTOCOL.to_json())):
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    paths = {"features": folder / "features", "weights": weights, "pool": pool, "out": folder / "out"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "ROUNDS", 20)
-        out = tmp_path_factory.mktemp("large")
-        return load_folder(large.make(CONFIG, replace(PROTOCOL, most=3), features, weights, pool, out))
+        options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
+        patch.setattr("sys.argv", ["large", str(folder / "large.json"), *options])
+        large.main()
+    return load_folder(folder / "out" / "final" / "checkpoint")
 
 
 def test_the_head_is_the_one_that_was_fitted(features: Path, weights: Path) -> None:
