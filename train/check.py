@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from train import card
-from train.calibrate import FINGERPRINT, choose_widening, judge_all, summary
+from train.calibrate import FINGERPRINT, choose_widening, judge_all, kinds, summary
 from train.data import read_pool
 from train.errors import RunError, command
 from train.predictions import Prediction, load, measure
@@ -34,7 +34,8 @@ def figures_are_its_own(checkpoint: Checkpoint) -> None:
     protocol = Protocol(**metrics["protocol"])
     predictions = load(checkpoint.folder / card.PREDICTIONS)
     widening, tried = choose_widening(predictions, protocol)
-    found = {"widening": tried} | summary(judge_all(predictions, protocol, widening), protocol)
+    found = {"widening": tried, "kinds": kinds(predictions, protocol, widening)}
+    found |= summary(judge_all(predictions, protocol, widening), protocol)
     for key, value in found.items():
         if json.loads(json.dumps(value)) != metrics[key]:
             raise RunError(f"{key} of metrics.json does not follow from {card.PREDICTIONS}")

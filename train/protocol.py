@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from train.errors import ConfigError
 from train.predictions import Prediction
-from train.transforms import DELIVERIES
 
 TOGETHER = "all pictures"
 
@@ -26,7 +25,7 @@ class Protocol:
     ``false_alarms`` and ``misses``: the goal at *web* for reals called fake and fakes called real, by networks that
     the thresholds were not fitted on. ``asked_false_alarms`` and ``asked_misses``: what the fit is asked for, on
     ``calibrated_on``: less, because networks differ more than the pictures of one. ``most``: pictures measured of a
-    source and label.
+    source and label. ``deliveries``: names of `train.transforms.DELIVERIES`; ``web`` is always among them.
     """
 
     name: str
@@ -41,11 +40,7 @@ class Protocol:
     asked_misses: float
     most: int
     seed: int
-
-    @property
-    def deliveries(self) -> list[str]:
-        """Names of the deliveries, see `train.transforms.DELIVERIES`."""
-        return list(DELIVERIES)
+    deliveries: list[str] = field(default_factory=lambda: ["clean", "web", "hard"])
 
     @classmethod
     def load(cls, path: Path) -> Protocol:
