@@ -111,8 +111,8 @@ def _worst(metrics: dict[str, Any]) -> str:
 
 def _headline(metrics: dict[str, Any]) -> str:
     lines = [
-        "| delivery | mean AUC (95 %) | decided (95 %) | of these wrongly | real called AI | AI called AI | AI called real "
-        "| portraits and camera originals called AI (95 %) |",
+        "| delivery | mean AUC (95 %) | decided (95 %) | of these wrongly | real called AI | AI called AI "
+        "| AI called real | portraits and camera originals called AI (95 %) |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for delivery, f in metrics["headline"].items():
