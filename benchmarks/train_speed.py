@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from train.augment import TrainTransform
-from train.fit_config import FitConfig, parse
-from train.network import build, decay_groups, use_checkpointing
+from train.fit.augment import TrainTransform
+from train.fit.config import FitConfig, parse
+from train.fit.network import build, decay_groups, use_checkpointing
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -104,7 +104,7 @@ def _work(setting: Setting, steps: int, threads: int, answer: Connection) -> Non
 def apart(setting: Setting, steps: int, threads: int) -> Result | str:
     """`measure` in a process of its own, so that its memory is its own; or why there is no result."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["train.network", "train.augment"])
+    context.set_forkserver_preload(["train.fit.network", "train.fit.augment"])
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(setting, steps, threads, theirs))
     process.start()

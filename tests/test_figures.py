@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.conftest import ROOT
-from train.check import figures_are_its_own
+from train.measure.check import figures_are_its_own
 from unfake.detector.checkpoint import BUNDLED, SMALL, Checkpoint, load_folder
 
 

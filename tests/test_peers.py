@@ -11,8 +11,8 @@ import pytest
 from benchmarks.peers.measure import PeerFailed, measure
 from benchmarks.peers.table import table
 from tests.train.conftest import write_pool
-from train.data import read_pool
-from train.predictions import Prediction, load, save
+from train.measure.predictions import Prediction, load, save
+from train.pool import read_pool
 
 
 def prediction(label: str, margin: float, source: str = "game", picture: str = "p") -> Prediction:

@@ -15,9 +15,9 @@ from pathlib import Path
 from benchmarks.peers import PEERS
 from benchmarks.peers.measure import SOURCES, PeerFailed, measure
 from benchmarks.peers.table import table
-from train.data import read_pool
-from train.predictions import Prediction, choose, load, save
-from train.transforms import DELIVERIES
+from train.deliveries import DELIVERIES
+from train.measure.predictions import Prediction, choose, load, save
+from train.pool import read_pool
 
 
 def main() -> None:

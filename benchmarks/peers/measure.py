@@ -1,4 +1,4 @@
-"""One peer on the pictures of a pool: the same choice, deliveries and file as `train.predictions`."""
+"""One peer on the pictures of a pool: the same choice, deliveries and file as `train.measure.predictions`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.peers.worker import LENGTH
-from train.data import Row
-from train.predictions import Prediction
-from train.transforms import DELIVERIES
+from train.deliveries import DELIVERIES
+from train.measure.predictions import Prediction
+from train.pool import Row
 from unfake.detector.detector import obstacle
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from train.metrics import Judged, auc, interval
-from train.predictions import Prediction, load
+from train.measure.metrics import Judged, auc, interval
+from train.measure.predictions import Prediction, load
 
 Groups = dict[tuple[str, str], list[Prediction]]
 

@@ -98,8 +98,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     process.stdout.close()
     assert process.wait() == -signal.SIGKILL, "".join(said)
     assert "resumed at epoch 1" in run(*fit, "--resume")
-    run("train.export", folder / "run", "--out", folder / "checkpoint")
-    run("train.evaluate", folder / "checkpoint", "--corpus", folder / "corpus", "--most", "4")
+    run("train.checkpoint", "export", folder / "run", "--out", folder / "checkpoint")
+    run("train.fit", "evaluate", folder / "checkpoint", "--corpus", folder / "corpus", "--most", "4")
     return folder / "checkpoint"
 
 
@@ -123,13 +123,15 @@ def test_the_checkpoint_is_a_b7_that_says_what_it_is_worth(checkpoint: Path) -> 
 
 
 def test_a_dry_run_uploads_nothing(checkpoint: Path, hub: WritableHub) -> None:
-    said = run("train.publish", REPOSITORY, "--checkpoint", checkpoint, "--dry-run", hub=hub.url)
+    said = run("train.checkpoint", "publish", REPOSITORY, "--checkpoint", checkpoint, "--dry-run", hub=hub.url)
     assert "nothing was uploaded" in said
     assert hub.repositories == {}
 
 
 def test_the_app_pulls_what_was_published_and_classifies(checkpoint: Path, hub: WritableHub, tmp_path: Path) -> None:
-    assert "checked" in run("train.publish", REPOSITORY, "--checkpoint", checkpoint, "--upload", hub=hub.url)
+    assert "checked" in run(
+        "train.checkpoint", "publish", REPOSITORY, "--checkpoint", checkpoint, "--upload", hub=hub.url
+    )
     settings = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "home")}
     with running_app(tmp_path, UNFAKE_MODEL=REPOSITORY, **settings) as address:
         client = Client(address, verbose=False)

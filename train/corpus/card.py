@@ -7,8 +7,8 @@ from typing import Any
 
 from huggingface_hub import DatasetCardData
 
+from train.corpus.dedupe.near import DETAIL_RATIO
 from train.corpus.index import LABELS
-from train.corpus.near import DETAIL_RATIO
 from train.corpus.shards import write_text
 from train.corpus.split import SPLITS
 from train.corpus.summary import LEFT_OUT, UNREADABLE, read_summary

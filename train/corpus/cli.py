@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from train.checkpoint.remote import check_names
 from train.corpus.build import build, rewrite_card
 from train.corpus.config import load_config
 from train.corpus.push import push
 from train.corpus.toy import make_toy
 from train.errors import ConfigError, command
-from train.remote import check_names
 
 
 def _build(args: argparse.Namespace) -> None:

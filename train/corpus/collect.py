@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from train.corpus.hashes import sha256
+from train.corpus.dedupe.hashes import sha256
 from train.corpus.index import Index
 from train.corpus.scan import examine_batch, spread
 from train.corpus.source import Picture, Source

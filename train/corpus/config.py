@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from train.corpus.near import MOST_DISTANCE
+from train.corpus.dedupe.near import MOST_DISTANCE
 from train.corpus.options import Options
 from train.corpus.reencode import Reencoding
 from train.corpus.source import Source
@@ -30,11 +30,11 @@ from train.errors import ConfigError
 
 # Imported when one is asked for: diffusers and kagglehub take seconds, and not everybody has them.
 KINDS = {
-    "unsplash": ("train.corpus.unsplash", "UnsplashSource"),
-    "kaggle": ("train.corpus.kaggle", "KaggleSource"),
-    "hub": ("train.corpus.hub", "HubSource"),
-    "stable_diffusion": ("train.corpus.stable_diffusion", "StableDiffusionSource"),
-    "folder": ("train.corpus.folder", "FolderSource"),
+    "unsplash": ("train.corpus.sources.unsplash", "UnsplashSource"),
+    "kaggle": ("train.corpus.sources.kaggle", "KaggleSource"),
+    "hub": ("train.corpus.sources.hub", "HubSource"),
+    "stable_diffusion": ("train.corpus.sources.stable_diffusion", "StableDiffusionSource"),
+    "folder": ("train.corpus.sources.folder", "FolderSource"),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.corpus.config import CorpusConfig
-from train.corpus.dedupe import Reason, dedupe
+from train.corpus.dedupe.duplicates import Reason, dedupe
+from train.corpus.dedupe.near import Looks
 from train.corpus.index import FACTS, LABELS, Index
-from train.corpus.near import Looks
 from train.corpus.split import SPLITS, split
 from train.errors import CorpusError
 

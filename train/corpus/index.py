@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from train.corpus.hashes import small_hash
+from train.corpus.dedupe.hashes import small_hash
 from train.corpus.scan import Facts
 from train.corpus.source import LabelName, Picture
 from train.errors import CorpusError, SourceError

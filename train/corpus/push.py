@@ -9,12 +9,12 @@ from datasets import DatasetDict, load_from_disk
 from datasets import logging as datasets_logging
 from huggingface_hub import HfApi
 
+from train.checkpoint.remote import check_names, check_token, hub_errors
 from train.corpus.card import CARD
 from train.corpus.shards import DONE
 from train.corpus.split import SPLITS
 from train.corpus.summary import read_summary
 from train.errors import CorpusError, PublishError
-from train.remote import check_names, check_token, hub_errors
 
 SHARD = "500MB"  # of Parquet: one at a time is made in the temporary folder, and in memory
 NOT_SHARED = "not to be redistributed"  # as a source says it in its licence

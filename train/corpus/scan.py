@@ -19,9 +19,9 @@ from typing import TypeVar
 
 from PIL import Image, ImageOps
 
-from train.corpus.hashes import Look, look, sha256
+from train.corpus.dedupe.hashes import Look, look, sha256
 from train.errors import CorpusError
-from train.headers import Header
+from train.measure.headers import Header
 from unfake.errors import PictureError
 from unfake.intake import FORMATS, Limits, Source, from_bytes
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from train.corpus.hashes import small_hash
+from train.corpus.dedupe.hashes import small_hash
 
 SPLITS = ("train", "validation", "test")
 

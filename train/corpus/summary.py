@@ -14,12 +14,12 @@ from datasets import Image, concatenate_datasets, load_from_disk
 from numpy.typing import NDArray
 
 from train.corpus.config import CorpusConfig
-from train.corpus.dedupe import Reason
+from train.corpus.dedupe.duplicates import Reason
 from train.corpus.index import FACTS, LABELS, Index
 from train.corpus.shards import write_text, writing_text
 from train.corpus.split import SPLITS
 from train.errors import CorpusError
-from train.headers import FEATURES, Header, header_auc
+from train.measure.headers import FEATURES, Header, header_auc
 
 SUMMARY, LEFT_OUT, UNREADABLE = "summary.json", "left_out.csv", "unreadable.csv"
 _KEPT = f"{FACTS} JOIN fate a ON a.position = l.position WHERE a.reason = {int(Reason.KEPT)}"

@@ -17,8 +17,8 @@ from typing import Any
 
 from train.corpus.collect import Place, bar
 from train.corpus.config import CorpusConfig
-from train.corpus.dedupe import Reason
-from train.corpus.hashes import sha256
+from train.corpus.dedupe.duplicates import Reason
+from train.corpus.dedupe.hashes import sha256
 from train.corpus.index import FACTS, Index
 from train.corpus.reencode import Reencoding, reencode
 from train.corpus.scan import spread

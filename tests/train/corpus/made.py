@@ -16,8 +16,8 @@ from PIL import Image
 
 from train.corpus.build import WORK, build
 from train.corpus.config import CorpusConfig, parse_config
-from train.corpus.folder import FolderSource
 from train.corpus.source import Picture
+from train.corpus.sources.folder import FolderSource
 
 SIZE = 64
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from train.corpus.config import load_config, parse_config
-from train.corpus.folder import FolderSource
 from train.corpus.reencode import Reencoding
+from train.corpus.sources.folder import FolderSource
 from train.errors import ConfigError
 
 FOLDER = {"name": "mine", "kind": "folder", "root": "pictures"}

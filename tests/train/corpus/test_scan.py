@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.train.corpus.made import encoded, image, jpeg
-from train.corpus.hashes import sha256
+from train.corpus.dedupe.hashes import sha256
 from train.corpus.scan import examine, examine_batch, spread
 from train.errors import CorpusError
 

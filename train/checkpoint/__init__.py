@@ -1,0 +1,1 @@
+"""From a trained network to a folder that the app loads, and to the Hub."""

@@ -1,0 +1,120 @@
+"""From a trained network to a checkpoint folder: ``python -m train.checkpoint export RUN --out FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from safetensors.torch import save_file
+
+from train.checkpoint.compact import halve, halve_graph, quantise, refer_graph
+from unfake.detector.checkpoint import sha256_of
+from unfake.detector.config import METRICS, ONNX, SAFETENSORS, SCHEMA
+from unfake.detector.model import ServingGraph, load_network
+from unfake.detector.tower import TowerClassifier
+
+OPSET = 18
+
+
+def write_onnx(graph: ServingGraph, size: int, path: Path) -> None:
+    """Export uint8 ``[N, size, size, 3]`` to logits and map, any N, with fp16 kernels.
+
+    A tower's matrices are read from the ``model.safetensors`` that lies beside ``path`` already.
+    """
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw.onnx"
+        torch.onnx.export(
+            graph,
+            (example,),
+            raw,
+            input_names=["views"],
+            output_names=["logits", "map"],
+            dynamic_shapes={"views": {0: batch}},
+            opset_version=OPSET,
+            optimize=False,
+            external_data=False,
+            verbose=False,
+        )
+        model = onnx.load(raw)
+    if isinstance(graph.model, TowerClassifier):
+        refer_graph(model, "model.", path.with_name(SAFETENSORS))
+    halve_graph(model)
+    model.producer_name, model.producer_version, model.doc_string = "unfake", "", ""
+    for node in model.graph.node:  # stack traces and paths of the exporting machine
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.save(model, path)
+    onnx.checker.check_model(str(path))
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write ``config.json`` with the sha256 of the files that lie beside it."""
+    files = {n: sha256_of(folder / n) for n in (SAFETENSORS, ONNX, METRICS) if (folder / n).is_file()}
+    (folder / "config.json").write_text(json.dumps(config | {"files": files}, indent=2) + "\n")
+
+
+def _training(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What the card says of the training: from a run of `train.bundled.pairs`, `train.fit` or `convert`."""
+    if "corpus" in recipe:
+        by_label = recipe["corpus"]["splits"]["train"]["sources"]
+        counts = {source: sum(labels.values()) for source, labels in by_label.items()}
+        note = (
+            f"Batches of {recipe['batch']} x {recipe['accumulation']} whole pictures at {recipe['image_size']} px, at "
+            f"most {recipe['epochs']} epochs, the best by validation loss kept."
+        )
+    else:
+        counts, note = recipe["training_sources"], recipe.get("note", "")
+    return {
+        "pictures": sum(counts.values()),
+        "sources": sorted(counts),
+        "held_out": recipe.get("held_out", []),
+        "seed": recipe["seed"],
+        "note": note,
+    }
+
+
+def export(run: Path, out: Path) -> None:
+    """Write weights, graph and a configuration that is not calibrated yet (see `train.measure.calibrate`)."""
+    recipe = json.loads((run / "config.json").read_text())
+    model = load_network(run / "model")
+    stored = (quantise if isinstance(model, TowerClassifier) else halve)(model.state_dict())
+    model.load_state_dict(stored)
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(stored, out / "model.safetensors", metadata={"format": "pt"})
+    graph = ServingGraph(model, recipe["mean"], recipe["std"]).eval()
+    write_onnx(graph, recipe["views"]["size"], out / "model.onnx")
+    config = {
+        "schema": SCHEMA,
+        "name": recipe["name"],
+        "backbone": recipe["backbone"],
+        "num_classes": 2,
+        "dropout": recipe["dropout"],
+        "labels": ["real", "fake"],
+        "views": recipe["views"],
+        "normalisation": {"mean": recipe["mean"], "std": recipe["std"]},
+        "calibration": {"temperature": 1.0, "bias": 0.0},
+        "thresholds": {"likely_real": 0.0, "likely_fake": 1.0},
+        "training": _training(recipe),
+        **({"blocks": recipe["blocks"]} if "blocks" in recipe else {}),
+    }
+    write_config(out, config)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "run", type=Path, help="folder that train.fit, train.bundled pairs or train.checkpoint convert wrote"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    export(args.run, args.out)
+    for file in sorted(args.out.iterdir()):
+        print(f"{file.stat().st_size:>10,} {file.name}")

@@ -1,0 +1,1 @@
+"""Bringing files over http(s), with a journal of what has come."""

@@ -1,0 +1,1 @@
+"""What a checkpoint is worth: predictions, calibration, figures, card, and whether they belong together."""

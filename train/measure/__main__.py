@@ -1,0 +1,6 @@
+"""The wing's commands: ``python -m train.measure`` lists them."""
+
+from train.commands import run
+
+if __name__ == "__main__":  # worker processes import this module under another name, and need nothing of it
+    run("measure")
