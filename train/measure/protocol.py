@@ -40,11 +40,7 @@ class Protocol:
     asked_misses: float
     most: int
     seed: int
-
-    @property
-    def deliveries(self) -> list[str]:
-        """Names of the deliveries, see `train.deliveries.DELIVERIES`."""
-        return list(DELIVERIES)
+    deliveries: list[str] = field(default_factory=lambda: ["clean", "web", "hard"])
 
     @classmethod
     def load(cls, path: Path) -> Protocol:
