@@ -72,6 +72,7 @@ class PixelStore:
                     {
                         "source": row.source,
                         "label": row.label,
+                        "path": str(row.path),
                         "start": start,
                         "height": height,
                         "width": width,

@@ -25,7 +25,8 @@ class Protocol:
     ``false_alarms`` and ``misses``: the goal at *web* for reals called fake and fakes called real, by networks that
     the thresholds were not fitted on. ``asked_false_alarms`` and ``asked_misses``: what the fit is asked for, on
     ``calibrated_on``: less, because networks differ more than the pictures of one. ``most``: pictures measured of a
-    source and label. ``deliveries``: names of `train.transforms.DELIVERIES`; ``web`` is always among them.
+    source and label. ``deliveries``: names of `train.deliveries.DELIVERIES`; ``web`` is always among them.
+    ``also_left_out``: by fold, sources of several generators of which it leaves out one; another fold measures them.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Protocol:
     most: int
     seed: int
     deliveries: list[str] = field(default_factory=lambda: ["clean", "web", "hard"])
+    also_left_out: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Protocol:
