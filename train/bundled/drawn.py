@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import pillow_heif
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -16,10 +14,10 @@ from PIL import Image, ImageEnhance
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from train.data import PixelStore
+from train.bundled.data import PixelStore
+from train.deliveries import encoded
 from unfake.detector.views import Pixels
 
-pillow_heif.register_heif_opener()
 RESAMPLING = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 CODECS = ("JPEG", "WEBP", "AVIF", "HEIF")
 CODEC_SHARES = (0.76, 0.14, 0.05, 0.05)
@@ -37,28 +35,17 @@ class Drawing:
     shares: tuple[float, ...] = field(default=CODEC_SHARES)
 
 
-def encoded(image: Image.Image, codec: str, quality: int, subsampling: int) -> Image.Image:
-    """The picture after a round trip through a lossy file."""
-    buffer = io.BytesIO()
-    options: dict[str, int] = {"subsampling": subsampling} if codec == "JPEG" else {}
-    if codec == "WEBP":
-        options = {"method": 2}
-    if codec == "AVIF":
-        options = {"speed": 10}
-    image.save(buffer, codec, quality=quality, **options)
-    buffer.seek(0)
-    with Image.open(buffer) as again:
-        return again.convert("RGB")
-
-
 def _pass(image: Image.Image, scale: float, least: int, rng: Generator, shares: tuple[float, ...]) -> Image.Image:
+    """One web site: a resize by ``scale``, to no less than ``least`` px, and nearly always a lossy file."""
     size = tuple(max(least, round(side * scale)) for side in image.size)
     if size != image.size:
         image = image.resize(size, RESAMPLING[rng.integers(len(RESAMPLING))])
     if rng.random() < 0.92:
         codec = CODECS[rng.choice(len(CODECS), p=shares)]
         quality = int(rng.integers(50, 96))
-        image = encoded(image, codec, quality, int(rng.choice((0, 2), p=(0.25, 0.75))))
+        subsampling = int(rng.choice((0, 2), p=(0.25, 0.75)))
+        options = {"JPEG": {"subsampling": subsampling}, "WEBP": {"method": 2}, "AVIF": {"speed": 10}}.get(codec, {})
+        image = encoded(image, codec, quality, **options)
     return image
 
 
@@ -74,6 +61,7 @@ def view(pixels: Pixels, kind: str, drawing: Drawing, rng: Generator) -> Pixels:
     else:
         seen = delivered
     seen = max(seen, size / shortest)  # the scale at which the network sees it
+    # A thumbnail is enlarged for a far view, as the app does, but not from next to nothing.
     delivered = max(delivered, seen if kind == NEAR else min(1.0, 0.6 * seen))
     window = min(shortest, math.ceil((size + 8) / seen))
     top, left = int(rng.integers(height - window + 1)), int(rng.integers(width - window + 1))
@@ -81,13 +69,9 @@ def view(pixels: Pixels, kind: str, drawing: Drawing, rng: Generator) -> Pixels:
     least = size if kind == NEAR else 64
     second = rng.random() < 0.3
     between = float(rng.uniform(0.7, 1.0)) if second else 1.0
-    image = _pass(
-        image, delivered / between if kind == FAR or delivered / between <= 1 else delivered, least, rng, drawing.shares
-    )
+    image = _pass(image, min(1.0, delivered / between), least, rng, drawing.shares)
     if second:
-        image = _pass(
-            image, between if kind == FAR else min(1.0, delivered * window / image.width), least, rng, drawing.shares
-        )
+        image = _pass(image, min(1.0, delivered * window / image.width), least, rng, drawing.shares)
     target = max(size, round(window * seen))
     if image.width != target:
         image = image.resize((target, target), Image.Resampling.BICUBIC)

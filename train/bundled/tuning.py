@@ -128,17 +128,18 @@ def untuned(recipe: Recipe, weights: Path, head: Head | None = None) -> TowerCla
 
 def forward(model: TowerClassifier, pixels: Tensor, first: int, kept: float) -> Tensor:
     """Logits ``[N, 2]``; blocks from ``first`` on see the share ``kept`` of the patches, and nothing before learns."""
-    vit = model.backbone
+    vit, found = model.backbone, []
     with torch.no_grad():
         tokens: Tensor = vit.norm_pre(vit._pos_embed(vit.patch_embed(pixels)))
-        for block in vit.blocks[:first]:
+        for number, block in enumerate(vit.blocks[:first]):
             tokens = block(tokens)
+            if number in model.blocks:
+                found.append(nn.functional.normalize(tokens[:, 0].float(), dim=-1))
         if kept < 1:
             count = tokens.shape[1] - 1
             picked = torch.rand(len(tokens), count).argsort(1)[:, : int(count * kept)] + 1
             patches = torch.gather(tokens, 1, picked[:, :, None].expand(-1, -1, tokens.shape[2]))
             tokens = torch.cat([tokens[:, :1], patches], 1)
-    found = []
     for number, block in enumerate(vit.blocks[first:], first):
         tokens = block(tokens)
         if number in model.blocks:
