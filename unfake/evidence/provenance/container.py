@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 LARGEST_PART = 2**20
@@ -44,19 +44,15 @@ class Container:
 
 def walk(data: bytes) -> Container | None:
     """The metadata in the bytes of a picture file; None for a format that is not known or has none."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return _jpeg(data)
-    if data.startswith(_PNG):
-        return _png(data)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp(data)
-    if data[4:8] == b"ftyp":
-        return _boxes(data)
-    if data[:4] in (b"II*\0", b"MM\0*"):
-        return Container("image/tiff", exif=data)
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        return _gif(data)
-    return None
+    formats: tuple[tuple[bool, Callable[[bytes], Container]], ...] = (
+        (data.startswith(b"\xff\xd8\xff"), _jpeg),
+        (data.startswith(_PNG), _png),
+        (data[:4] == b"RIFF" and data[8:12] == b"WEBP", _webp),
+        (data[4:8] == b"ftyp", _boxes),
+        (data[:4] in (b"II*\0", b"MM\0*"), lambda whole: Container("image/tiff", exif=whole)),
+        (data[:6] in (b"GIF87a", b"GIF89a"), _gif),
+    )
+    return next((walker(data) for fits, walker in formats if fits), None)
 
 
 def _jpeg(data: bytes) -> Container:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-import c2pa
+import c2pa  # type: ignore[import-untyped]
 
+from unfake.errors import SettingsError
 from unfake.evidence.provenance.statement import Kind, Says, State, Statement
 from unfake.evidence.provenance.vocabulary import CREDITS, is_generator, source_type
 
@@ -41,7 +43,18 @@ _NO_NETWORK = {
     "verify_trust": True,
     "verify_timestamp_trust": True,
 }
-_MAKERS = ("canon", "fujifilm", "google", "leica", "nikon", "panasonic", "samsung", "sony", "xiaomi", "apple", "truepic")
+_MAKERS = ("canon", "fujifilm", "google", "leica", "nikon", "panasonic", "samsung", "sony", "xiaomi")
+
+
+def load_anchors(file: Path) -> str:
+    """The certificates of a trust list; raises SettingsError for a file that has none."""
+    try:
+        text = file.read_text("ascii")
+    except (OSError, ValueError) as problem:
+        raise SettingsError(f"UNFAKE_TRUST_LIST names {file.name}, which cannot be read as PEM.") from problem
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise SettingsError(f"UNFAKE_TRUST_LIST names {file.name}, which has no certificate in PEM.")
+    return text
 
 
 def statements(data: bytes, mime: str, anchors: str | None = None) -> list[Statement]:
@@ -59,7 +72,7 @@ def statements(data: bytes, mime: str, anchors: str | None = None) -> list[State
 
 def _statement(store: Mapping[str, Any]) -> Statement:
     results = store.get("validation_results") or {}
-    state = _state(results.get("activeManifest") or {})
+    state = state_of(results.get("activeManifest") or {})
     manifests, active = store.get("manifests") or {}, store.get("active_manifest", "")
     manifest = manifests.get(active) or {}
     signature = manifest.get("signature_info") or {}
@@ -78,7 +91,7 @@ def _statement(store: Mapping[str, Any]) -> Statement:
     return Statement(Kind.CREDENTIALS, state, says, WHERE, detail | more)
 
 
-def _state(active: Mapping[str, list[Mapping[str, str]]]) -> State:
+def state_of(active: Mapping[str, list[Mapping[str, str]]]) -> State:
     """The state by C2PA's status codes: what was hashed has to match, whatever is wrong with the certificate."""
     failed = {status.get("code", "") for status in active.get("failure") or ()}
     passed = {status.get("code", "") for status in active.get("success") or ()}
@@ -91,7 +104,9 @@ def _state(active: Mapping[str, list[Mapping[str, str]]]) -> State:
         return State.UNREADABLE
     if "signingCredential.trusted" in passed and not failed:
         return State.TRUSTED
-    return State.EXPIRED if "signingCredential.expired" in failed else State.UNKNOWN_SIGNER
+    if "signingCredential.expired" in failed:
+        return State.EXPIRED
+    return State.MALFORMED if "signingCredential.trusted" in passed else State.UNKNOWN_SIGNER
 
 
 def _program(manifest: Mapping[str, Any]) -> str:
@@ -122,7 +137,8 @@ def _actions(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for assertion in manifest.get("assertions") or ():
         if str(assertion.get("label", "")).startswith("c2pa.actions"):
-            found += [action for action in (assertion.get("data") or {}).get("actions") or () if isinstance(action, dict)]
+            actions = (assertion.get("data") or {}).get("actions") or ()
+            found += [action for action in actions if isinstance(action, dict)]
     return found
 
 
@@ -131,9 +147,7 @@ def _agent(action: Mapping[str, Any]) -> str:
     return str(agent.get("name") or "") if isinstance(agent, dict) else str(agent)
 
 
-def _origin(
-    manifests: Mapping[str, Any], label: str, broken: set[str], depth: int
-) -> tuple[Says, dict[str, str]]:
+def _origin(manifests: Mapping[str, Any], label: str, broken: set[str], depth: int) -> tuple[Says, dict[str, str]]:
     """What a manifest says of the picture's origin, with the manifests of what it was made from; and its details."""
     manifest = manifests.get(label) or {}
     actions = _actions(manifest)

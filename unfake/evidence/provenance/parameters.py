@@ -14,7 +14,7 @@ from typing import Any
 
 from sd_parsers.data import PromptInfo
 from sd_parsers.exceptions import ParserError
-from sd_parsers.parsers import MANAGED_PARSERS, ComfyUIParser
+from sd_parsers.parsers import AUTOMATIC1111Parser, ComfyUIParser, FooocusParser, InvokeAIParser, NovelAIParser
 
 from unfake.evidence.provenance.statement import Kind, Says, State, Statement
 
@@ -47,10 +47,10 @@ KEYWORDS = frozenset(
 )
 """PNG keywords under which generators keep them."""
 
-_PARSERS = [parser() for parser in MANAGED_PARSERS if parser is not ComfyUIParser]
+_PARSERS = (FooocusParser(), AUTOMATIC1111Parser(), InvokeAIParser(), NovelAIParser())
 _COMFY = ComfyUIParser()
 _SAMPLING = re.compile(r"sampler|RandomNoise", re.IGNORECASE)
-_SERVICE = re.compile(r"(OpenAI(DallE|GPTImage)|Flux(Pro|Kontext)|Ideogram|Gemini.*Image|Recraft|StabilityStable|Luma.*Image)")
+_SERVICE = re.compile(r"OpenAI(DallE|GPTImage)|Flux(Pro|Kontext)|Ideogram|Gemini|Recraft|StabilityStable|Runway|Luma")
 _SEEDS = ("seed", "noise_seed")
 _SOURCES = re.compile(r"LoadImage", re.IGNORECASE)
 _JOB = re.compile(r"Job ID: [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$", re.IGNORECASE)
@@ -61,39 +61,44 @@ _LONGEST = {"Source": 200}  # sd-parsers looks through this one in quadratic tim
 # names of one thing in the JSON of different generators
 _PROMPT = ("prompt", "positive_prompt", "c", "caption", "full_prompt")
 _STEPS = ("steps", "num_inference_steps", "step_count")
-_SAMPLER = ("sampler", "sampler_name", "scheduler", "scheduler_class", "guidance_scale", "cfg_scale", "cfgscale", "scale")
+_SAMPLER = ("sampler", "sampler_name", "scheduler", "guidance_scale", "cfg_scale", "cfgscale", "scale")
 _MODEL = ("model", "base_model", "model_name", "model_id", "model_hash", "base_model_name")
 _STRENGTH = ("init_image", "initimage", "init_image_strength")
 
 
 def statements(text: Mapping[str, str], where: str) -> list[Statement]:
     """What the texts, by keyword, say of how the picture was generated; ``where`` they stood in the file."""
-    known = {name: value[:_LONGEST.get(name, _LONGEST_TEXT)] for name, value in text.items() if name in KEYWORDS}
+    known = {name: value[: _LONGEST.get(name, _LONGEST_TEXT)] for name, value in text.items() if name in KEYWORDS}
     if not known:
         return []
     graph = _object(known.get("prompt", ""))
     if graph is not None and any(isinstance(node, dict) and "class_type" in node for node in graph.values()):
         return [_comfy(graph, known, where)]
-    if _JOB.search(known.get("Description", "")):
-        detail = {"tool": "Midjourney", "prompt": known["Description"]}
-        return [Statement(Kind.PARAMETERS, State.STATED, Says.AI, where, detail)]
-    found = _parsed(known)
-    if found is not None:
-        return [_by_parser(found, known, where)]
-    for values in _candidates(known):
-        if _has(values, _PROMPT) and "seed" in values and _has(values, _STEPS) and _has(values, _SAMPLER + _MODEL):
-            return [_by_shape(values, where)]
-    tried = {"parameters", "prompt", "invokeai_metadata", "sd-metadata", "Dream", "sui_image_params", "generation_data"}
-    left = sorted(tried & known.keys())
-    if not left:
-        return []
-    detail = {"keyword": ", ".join(left), "prompt": known[left[0]]}
-    return [Statement(Kind.PARAMETERS, State.INCOMPLETE, Says.NOTHING, where, detail)]
+    return [found] if (found := _flat(known, where)) else []
 
 
 def looks_like_parameters(comment: str) -> bool:
     """Whether a comment could be parameters at all: JSON, or the lines of AUTOMATIC1111."""
     return comment.lstrip().startswith("{") or "Steps: " in comment
+
+
+def _flat(known: Mapping[str, str], where: str) -> Statement | None:
+    """A statement from texts that are no graph; None where nothing is meant as parameters."""
+    if _JOB.search(known.get("Description", "")):
+        detail = {"tool": "Midjourney", "prompt": known["Description"]}
+        return Statement(Kind.PARAMETERS, State.STATED, Says.AI, where, detail)
+    found = _parsed(known)
+    if found is not None:
+        return _by_parser(found, known, where)
+    for values in _candidates(known):
+        if _has(values, _PROMPT) and "seed" in values and _has(values, _STEPS) and _has(values, _SAMPLER + _MODEL):
+            return _by_shape(values, where)
+    tried = {"parameters", "prompt", "invokeai_metadata", "sd-metadata", "Dream", "sui_image_params", "generation_data"}
+    left = sorted(tried & known.keys())
+    if not left:
+        return None
+    detail = {"keyword": ", ".join(left), "prompt": known[left[0]]}
+    return Statement(Kind.PARAMETERS, State.INCOMPLETE, Says.NOTHING, where, detail)
 
 
 def _object(text: str) -> dict[str, Any] | None:
@@ -188,10 +193,16 @@ def _comfy(graph: dict[str, Any], known: Mapping[str, str], where: str) -> State
     inputs = {name: node["inputs"] for name, node in nodes.items() if isinstance(node.get("inputs"), dict)}
     samplers = [name for name, kind in kinds.items() if _SAMPLING.search(kind) and name in inputs]
     seeded = any(key in inputs[name] for name in samplers for key in _SEEDS)
-    services = [kind for kind in kinds.values() if _SERVICE.search(kind)]
+    linked = {_source(values.get(key)) for values in inputs.values() for key in ("images", "image")}
+    services = [kinds[name] for name in sorted(linked & kinds.keys()) if _SERVICE.match(kinds[name])]
     detail = {"tool": "ComfyUI", "model": ", ".join(services)} | _comfy_detail(known)
     edit = any(_starts_from_picture(name, inputs, kinds) for name in samplers)
     return _statement(bool(seeded or services), Says.AI_EDIT if edit else Says.AI, where, detail)
+
+
+def _source(link: object) -> str:
+    """The node that an input comes from; empty for a value."""
+    return str(link[0]) if isinstance(link, list) and link else ""
 
 
 def _comfy_detail(known: Mapping[str, str]) -> dict[str, str]:
@@ -214,8 +225,7 @@ def _starts_from_picture(sampler: str, inputs: Mapping[str, dict[str, Any]], kin
     """Whether a loaded picture leads into the latent image that a sampler starts from."""
     waiting, seen = [inputs[sampler].get("latent_image")], set[str]()
     while waiting:
-        link = waiting.pop()
-        name = str(link[0]) if isinstance(link, list) and link else ""
+        name = _source(waiting.pop())
         if name in seen or name not in inputs:
             continue
         seen.add(name)

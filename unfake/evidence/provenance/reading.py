@@ -18,13 +18,14 @@ _WEIGHT = {
     State.TRUSTED: 1,
     State.UNKNOWN_SIGNER: 2,
     State.EXPIRED: 3,
-    State.REVOKED: 4,
-    State.STATED: 5,
-    State.REMOTE: 6,
-    State.WEAK: 7,
-    State.INCOMPLETE: 8,
-    State.UNREADABLE: 9,
-    State.ABSENT: 10,
+    State.MALFORMED: 4,
+    State.REVOKED: 5,
+    State.STATED: 6,
+    State.REMOTE: 7,
+    State.WEAK: 8,
+    State.INCOMPLETE: 9,
+    State.UNREADABLE: 10,
+    State.ABSENT: 11,
 }
 
 

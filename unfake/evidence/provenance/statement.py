@@ -27,15 +27,16 @@ class State(StrEnum):
     """How far a statement holds.
 
     Of Content Credentials: ``trusted`` (intact, signer on the trust list), ``unknown_signer`` (intact, signer not on
-    it), ``expired`` (intact, certificate expired and no trusted time stamp), ``tampered`` (changed since signing),
-    ``revoked``, ``remote`` (kept at an address that is named and not fetched). Of all: ``stated`` (anyone can write
-    it), ``incomplete`` (too little to say anything), ``weak`` (can be copied from another picture), ``unreadable``,
-    ``absent``.
+    it), ``expired`` (the same, and the certificate has expired with no trusted time stamp), ``malformed`` (intact, but
+    breaks another rule of C2PA), ``tampered`` (changed since signing), ``revoked``, ``remote`` (kept at an address that
+    is named and not fetched). Of all: ``stated`` (anyone can write it), ``incomplete`` (too little to say anything),
+    ``weak`` (can be copied from another picture), ``unreadable``, ``absent``.
     """
 
     TRUSTED = "trusted"
     UNKNOWN_SIGNER = "unknown_signer"
     EXPIRED = "expired"
+    MALFORMED = "malformed"
     TAMPERED = "tampered"
     REVOKED = "revoked"
     REMOTE = "remote"
@@ -113,7 +114,7 @@ _SAYS = {
     Says.NOTHING: "says nothing about AI or a camera",
 }
 _STATE_SAYS = {
-    State.TAMPERED: "does not match the file, which was changed after it was signed, so nothing that it says holds",
+    State.TAMPERED: "do not fit the file, one of the two was changed after signing, so nothing that they say holds",
     State.REVOKED: "the certificate of the signer was revoked",
     State.REMOTE: "the signature is kept elsewhere and was not fetched",
     State.UNREADABLE: "could not be read",
@@ -123,6 +124,7 @@ _RELIANCE = {
     State.TRUSTED: "; the signature holds and its signer is on the trust list",
     State.UNKNOWN_SIGNER: "; the signature holds, its signer is not on a trust list",
     State.EXPIRED: "; the signature holds, its signer is not on a trust list and the certificate has expired",
+    State.MALFORMED: "; the signature holds, but the manifest breaks other rules of C2PA",
     State.STATED: "; anyone can write this",
     State.INCOMPLETE: "; too little to rely on",
     State.WEAK: "; this can be copied from another picture",

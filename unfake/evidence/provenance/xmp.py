@@ -24,7 +24,12 @@ _DC = "{http://purl.org/dc/elements/1.1/}"
 _EXIF = "{http://ns.adobe.com/exif/1.0/}"
 _PROVENANCE = "{http://purl.org/dc/terms/}provenance"
 
-_TOOLS = (_XMP + "CreatorTool", _PHOTOSHOP + "AISystemUsed", _IPTC + "AISystemUsed", "{http://ns.adobe.com/tiff/1.0/}Software")
+_TOOLS = (
+    _XMP + "CreatorTool",
+    _PHOTOSHOP + "AISystemUsed",
+    _IPTC + "AISystemUsed",
+    "{http://ns.adobe.com/tiff/1.0/}Software",
+)
 _CREDITS = (_PHOTOSHOP + "Credit", _DC + "description", _PHOTOSHOP + "Headline")
 _SOURCE_TYPES = (_IPTC + "DigitalSourceType", _IPTC + "DigitalSourceFileType")
 
