@@ -7,10 +7,11 @@ and every way in which a file can be wrong ends in one of the errors of ``unfake
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import io
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,7 @@ class Picture:
         format: "JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "HEIC" or "AVIF".
         bytes: size of the original file.
         source: where it came from.
+        data: the original bytes.
     """
 
     pixels: NDArray[np.uint8]
@@ -87,6 +89,7 @@ class Picture:
     format: str
     bytes: int
     source: Source
+    data: builtins.bytes = field(default=b"", repr=False)
 
     @property
     def width(self) -> int:
@@ -122,7 +125,7 @@ def from_bytes(data: bytes, source: Source, limits: Limits = DEFAULT_LIMITS) -> 
         raise PictureTooLarge("The picture needs more memory than there is to open it.") from problem
     except Exception as problem:  # Pillow's readers raise nearly everything on a corrupt file
         raise _unreadable(data) from problem
-    return Picture(pixels, hashlib.sha256(data).hexdigest(), name, len(data), source)
+    return Picture(pixels, hashlib.sha256(data).hexdigest(), name, len(data), source, data)
 
 
 def from_path(path: Path | str, source: Source | None = None, limits: Limits = DEFAULT_LIMITS) -> Picture:

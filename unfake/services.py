@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from unfake import intake, report
+from unfake import batch, intake, report
 from unfake.catalog import choice as catalogs
 from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
 from unfake.detector import choice as checkpoints
@@ -18,7 +18,9 @@ from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Detector, Verdict
 from unfake.errors import CheckpointCorrupt, PhotoNotFound, UnfakeError
+from unfake.evidence import provenance
 from unfake.intake import Picture, Source
+from unfake.judgement import judge
 from unfake.report import Report
 from unfake.settings import Settings
 from unfake.store import Action, HistoryEntry, VerdictStore, verdict_key
@@ -42,6 +44,15 @@ class Check:
     """One photo of a scan: the report on it, or the sentence that says why there is none. Light: no pixels."""
 
     photo: Photo
+    report: Report | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One picture of a batch: the report on it, or the sentence that says why there is none. Light: no pixels."""
+
+    name: str
     report: Report | None
     error: str | None
 
@@ -87,6 +98,7 @@ class Services:
             settings.unsplash_key, settings.unsplash_url, settings.cache, settings.limits
         )
         self.store = VerdictStore(settings.store)
+        self._anchors = provenance.load_anchors(settings.trust_list) if settings.trust_list else None
         starter = ThreadPoolExecutor(1, thread_name_prefix="detector")
         self._detector: Future[Detector] = starter.submit(load, settings)
         starter.shutdown(wait=False)
@@ -131,6 +143,18 @@ class Services:
                     yield Check(photo, None, str(error))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def classify_batch(self, paths: Sequence[Path], visitor: str | None = None) -> Iterator[Answer]:
+        """Classify files, and what is in folders and ZIP files, one after another; one failure stops no other.
+
+        Raises CheckpointError when there is no detector. Closing the iterator stops it.
+        """
+        self.wait()
+        for member in batch.members(paths, self.settings.limits):
+            try:
+                yield Answer(member.name, self.classify_bytes(member.read(), member.name, visitor).report, None)
+            except UnfakeError as error:
+                yield Answer(member.name, None, str(error))
 
     def search(
         self,
@@ -230,8 +254,11 @@ class Services:
             detection = Detection(Verdict(Label.NOT_APPLICABLE, None, ILLUSTRATION), 0, None)
         else:
             detection = self._detect(detector, picture)
+        stated = provenance.read(picture.data, self._anchors)
+        judgement = judge(stated, detection.verdict)
         elapsed = 1000 * (time.perf_counter() - started)
-        found = report.write(picture, detection, detector.checkpoint, detector.runtime.name, elapsed)
+        runtime = detector.runtime.name
+        found = report.write(picture, detection, stated, judgement, detector.checkpoint, runtime, elapsed)
         self._remember(visitor, found, "classified")
         return Examination(picture, found)
 

@@ -23,7 +23,8 @@ class Settings:
 
     ``model``: folder or ``owner/repo[@revision]`` of the checkpoint. ``space_author``: owner of the Space that the
     app runs on. ``cache``: folder for the compiled graph and for Unsplash's answers. ``store``: SQLite file of
-    verdicts and histories; None keeps them in memory. ``unsplash_url``: another address for the API, to try the app
+    verdicts and histories; None keeps them in memory. ``trust_list``: PEM file of certificates whose Content
+    Credentials are trusted. ``unsplash_url``: another address for the API, to try the app
     against the local one in ``tests/servers``. Secrets stay out of ``repr``.
     """
 
@@ -34,6 +35,7 @@ class Settings:
     precision: Precision = "auto"
     cache: Path = Path(tempfile.gettempdir()) / "unfake-cache"
     store: Path | None = None
+    trust_list: Path | None = None
     unsplash_key: str | None = field(default=None, repr=False)
     unsplash_url: str = API
     limits: Limits = field(default_factory=Limits)
@@ -58,6 +60,7 @@ class Settings:
             precision=cast(Precision, _choice(values, "UNFAKE_PRECISION", get_args(Precision))),
             cache=cache,
             store=None if store == "memory" else Path(store).expanduser(),
+            trust_list=Path(values["UNFAKE_TRUST_LIST"]).expanduser() if values.get("UNFAKE_TRUST_LIST") else None,
             unsplash_key=values.get("UNSPLASH_ACCESS_KEY") or None,
             unsplash_url=values.get("UNFAKE_UNSPLASH_URL") or defaults.unsplash_url,
             limits=Limits(

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 
 class Label(StrEnum):
-    """What UnFake says of a picture."""
+    """What UnFake says of a picture; ``declared_…`` only by what its file states, never by the network."""
 
     LIKELY_REAL = "likely_real"
     INCONCLUSIVE = "inconclusive"
     LIKELY_FAKE = "likely_fake"
     NOT_APPLICABLE = "not_applicable"
+    DECLARED_AI = "declared_ai"
+    DECLARED_AI_EDIT = "declared_ai_edit"
+    DECLARED_CAMERA = "declared_camera"
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,21 @@ ADVICE = {
     Label.LIKELY_FAKE: "Don’t use it as a photograph of something that happened without asking its author first.",
     Label.NOT_APPLICABLE: "Nothing was classified.",
 }
+ADVICE |= {
+    Label.DECLARED_AI: ADVICE[Label.LIKELY_FAKE],
+    Label.DECLARED_AI_EDIT: ADVICE[Label.LIKELY_FAKE],
+    Label.DECLARED_CAMERA: "A signature tells who vouches for the picture, not that what it shows is true.",
+}
 ICONS = {
     Label.LIKELY_REAL: '<path d="M12 2 4 5v6c0 5 3.4 9.6 8 11 4.6-1.4 8-6 8-11V5z"/><path d="m8.5 12 2.5 2.5 4.5-5"/>',
     Label.INCONCLUSIVE: '<circle cx="12" cy="12" r="10"/><path d="M9 9.2A3 3 0 1 1 12 13v1.2"/><path d="M12 17.4v.1"/>',
     Label.LIKELY_FAKE: '<path d="M12 2.5 1.8 20.5h20.4z"/><path d="M12 9v5.5"/><path d="M12 17.4v.1"/>',
     Label.NOT_APPLICABLE: '<circle cx="12" cy="12" r="10"/><path d="M7.5 12h9"/>',
+}
+ICONS |= {
+    Label.DECLARED_AI: ICONS[Label.LIKELY_FAKE],
+    Label.DECLARED_AI_EDIT: ICONS[Label.LIKELY_FAKE],
+    Label.DECLARED_CAMERA: ICONS[Label.LIKELY_REAL],
 }
 # What the use of a generated picture as a photograph may bring; a sentence each, and no legal advice.
 STAKES = (
