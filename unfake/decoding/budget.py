@@ -26,6 +26,11 @@ class Budget:
         """Units that are handed out."""
         return self.total - self._free
 
+    @property
+    def queued(self) -> int:
+        """How many wait for their turn."""
+        return len(self._queue)
+
     def take(self, weight: int, seconds: float) -> int:
         """Wait for ``weight`` units and take them; returns how many to give back.
 

@@ -53,6 +53,7 @@ class Lane:
 FAST = Lane(256 * _MB, 0.75, 2.5)
 SLOW = Lane(896 * _MB, 4.5, 4.5)  # less the seconds that the fast lane took
 FAST_AT_ONCE = 3
+_ROOM = 32 * _MB  # beside the pixels
 KEPT_PIXELS = 100_000_000  # of decoded pictures, until they are done with
 PATIENCE = 60.0  # seconds until waiting for a turn is given up
 
@@ -94,7 +95,7 @@ class Pool:
         self._fast = Budget(FAST_AT_ONCE)
         self._slow = Budget(slow.memory)
         self._starting = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
 
     def warm(self) -> None:
@@ -121,9 +122,9 @@ class Pool:
             try:
                 return self._open(data, order)
             except TooHeavy as heavy:
-                memory = max(heavy.bytes, self.fast.memory)
+                memory = max(heavy.bytes + _ROOM, self.slow.memory // 4)
             except _Ended:
-                memory = 2 * self.fast.memory
+                memory = self.slow.memory // 4
             spent = time.monotonic() - begun
         if memory > self.slow.memory:
             raise PictureTooLarge(TOO_HEAVY)
@@ -179,7 +180,7 @@ class Pool:
             self._orders, theirs = socket.socketpair()
             environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
             with theirs:
-                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                self.process = subprocess.Popen(  # noqa: S603 - our own module
                     [sys.executable, "-m", "unfake.decoding.child", str(theirs.fileno())],
                     cwd=_ROOT,
                     env=environment | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
@@ -194,10 +195,10 @@ class Pool:
     def _stop(self) -> None:
         if self._orders is not None:
             self._orders.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._orders = self._process = None
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self._orders = self.process = None
 
 
 def _memory_file() -> IO[bytes]:
