@@ -8,7 +8,8 @@
     │   ├── EmptyPicture           nothing in it
     │   ├── PictureTooLarge        over the limit of bytes or pixels
     │   ├── UnsupportedPicture     not a picture, or of a type that is not read
-    │   └── BrokenPicture          truncated or corrupt
+    │   ├── BrokenPicture          truncated or corrupt
+    │   └── PictureTooSlow         takes too long to decode, or to get its turn
     ├── AddressError             a URL that does not lead to a picture
     │   ├── AddressRefused         not http(s), malformed, or not a public address
     │   └── AddressUnreachable     no answer in time, or an answer other than success
@@ -58,6 +59,10 @@ class UnsupportedPicture(PictureError):
 
 class BrokenPicture(PictureError):
     """The file starts like a picture but cannot be decoded to its end."""
+
+
+class PictureTooSlow(PictureError):
+    """Decoding was not over in time, or its turn did not come in time."""
 
 
 class AddressError(UnfakeError):

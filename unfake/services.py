@@ -13,6 +13,8 @@ from typing import Any, cast
 from unfake import batch, intake, report
 from unfake.catalog import choice as catalogs
 from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
+from unfake.decoding.codec import Needed
+from unfake.decoding.pool import Opened, shared
 from unfake.detector import choice as checkpoints
 from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
@@ -28,12 +30,13 @@ from unfake.store import Action, HistoryEntry, VerdictStore, verdict_key
 STATUS_SCHEMA = "unfake.status/1"
 # Pictures of a scan that are fetched at once: enough to keep two cores busy while a picture server answers.
 FETCHERS = 4
+SHOWN = 960  # px on the long side of a picture that is only shown any more
 ILLUSTRATION = "This is an illustration and not a photograph, so the question does not apply."
 
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A picture and the report on it."""
+    """A picture, as small as it is shown, and the report on it."""
 
     picture: Picture
     report: Report
@@ -99,6 +102,7 @@ class Services:
         )
         self.store = VerdictStore(settings.store)
         self._anchors = provenance.load_anchors(settings.trust_list) if settings.trust_list else None
+        shared().warm()
         starter = ThreadPoolExecutor(1, thread_name_prefix="detector")
         self._detector: Future[Detector] = starter.submit(load, settings)
         starter.shutdown(wait=False)
@@ -111,15 +115,16 @@ class Services:
     def classify_file(self, path: Path, name: str | None = None, visitor: str | None = None) -> Examination:
         """Classify a local file; raises PictureError, CheckpointError."""
         source = Source("upload", name or path.name)
-        return self._examine(lambda: intake.from_path(path, source, self.settings.limits), visitor)
+        return self._examine(lambda: intake.from_path(path, source, self.settings.limits, opener=self._open), visitor)
 
     def classify_bytes(self, data: bytes, name: str, visitor: str | None = None) -> Examination:
         """Classify a picture in memory; raises PictureError, CheckpointError."""
-        return self._examine(lambda: intake.from_bytes(data, Source("upload", name), self.settings.limits), visitor)
+        source = Source("upload", name)
+        return self._examine(lambda: intake.from_bytes(data, source, self.settings.limits, opener=self._open), visitor)
 
     def classify_url(self, address: str, visitor: str | None = None) -> Examination:
         """Classify the picture at an http(s) address; raises AddressError, PictureError, CheckpointError."""
-        return self._examine(lambda: intake.from_url(address, self.settings.limits), visitor)
+        return self._examine(lambda: intake.from_url(address, self.settings.limits, opener=self._open), visitor)
 
     def classify_photo(self, photo_id: str, visitor: str | None = None) -> Examination:
         """Classify a photo of the catalog; raises CatalogError, PictureError, CheckpointError."""
@@ -136,7 +141,7 @@ class Services:
         try:
             waiting = {pool.submit(self._read, photo): photo for photo in photos}
             for arrived in as_completed(waiting):
-                photo = waiting[arrived]
+                photo = waiting.pop(arrived)  # a finished one holds its pixels, which the pool counts
                 try:
                     yield Check(photo, self._examine(arrived.result, None, photo).report, None)
                 except UnfakeError as error:
@@ -242,9 +247,14 @@ class Services:
         """Wait until the detector is loaded or has failed; raises what it failed with."""
         self._detector.result()
 
+    def _open(self, data: bytes, most_pixels: int) -> Opened:
+        """Decode a stranger's file to the pixels that the checkpoint's views are cut from; raises PictureError."""
+        views = self.checkpoint.config.views
+        return shared().open(data, most_pixels, Needed(max(views.long_side, views.size), views.size))
+
     def _read(self, photo: Photo) -> Picture:
         source = Source(self.catalog.name, photo.id)
-        return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits)
+        return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits, opener=self._open)
 
     def _examine(self, read: Callable[[], Picture], visitor: str | None, photo: Photo | None = None) -> Examination:
         started = time.perf_counter()
@@ -260,7 +270,7 @@ class Services:
         runtime = detector.runtime.name
         found = report.write(picture, detection, stated, judgement, detector.checkpoint, runtime, elapsed)
         self._remember(visitor, found, "classified")
-        return Examination(picture, found)
+        return Examination(picture.shrunk(SHOWN), found)
 
     def _detect(self, detector: Detector, picture: Picture) -> Detection:
         """The stored verdict on these bytes by this very checkpoint, or a fresh one."""
