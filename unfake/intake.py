@@ -90,10 +90,10 @@ class Picture:
         return self.full_size[1] if self.full_size else int(self.pixels.shape[0])
 
     def shrunk(self, long_side: int) -> Picture:
-        """The same picture with pixels of its own, at most ``long_side`` px on the long side."""
+        """The same picture without its bytes, with pixels of its own, at most ``long_side`` px on the long side."""
         image = Image.fromarray(self.pixels)
         image.thumbnail((long_side, long_side))
-        return replace(self, pixels=np.asarray(image), full_size=(self.width, self.height))
+        return replace(self, pixels=np.asarray(image), full_size=(self.width, self.height), data=b"")
 
 
 def from_bytes(data: bytes, source: Source, limits: Limits = DEFAULT_LIMITS, *, opener: Opener = open_here) -> Picture:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from unfake import batch, intake, report
+from unfake import batch, folders, intake, report
 from unfake.catalog import choice as catalogs
 from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
 from unfake.decoding.codec import Needed
@@ -31,6 +31,7 @@ STATUS_SCHEMA = "unfake.status/1"
 # Pictures of a scan that are fetched at once: enough to keep two cores busy while a picture server answers.
 FETCHERS = 4
 SHOWN = 960  # px on the long side of a picture that is only shown any more
+KEPT_SECONDS = 3600.0  # uploads: Gradio deletes its own after an hour, and what an earlier process left goes as well
 ILLUSTRATION = "This is an illustration and not a photograph, so the question does not apply."
 
 
@@ -86,6 +87,8 @@ def load_detector(settings: Settings) -> Detector:
 class Services:
     """The app's abilities. The detector loads in the background; whoever needs it first waits for it.
 
+    ``uploads``: folder for files that people bring. ``notices``: sentences on folders that are not what was asked for.
+
     ``visitor``, wherever it stands, is the opaque key of a browser: what it does is kept in its own history. Without
     one nothing is kept but the verdict.
     """
@@ -95,7 +98,11 @@ class Services:
         settings: Settings,
         load: Callable[[Settings], Detector] = load_detector,
     ) -> None:
-        self.settings = settings
+        cache, *notices = folders.usable(settings.cache)
+        settings = self.settings = replace(settings, cache=cache)
+        self.uploads, notice = folders.usable(settings.uploads or cache / "uploads")
+        folders.sweep(self.uploads, KEPT_SECONDS)
+        self.notices = [said for said in (*notices, notice) if said]
         self.catalog: Catalog
         self.catalog, self.catalog_notice = catalogs.choose(
             settings.unsplash_key, settings.unsplash_url, settings.cache, settings.limits
@@ -219,6 +226,7 @@ class Services:
                 "limit": self.catalog.limit,
             },
             "store": self.store.status(),
+            "notices": self.notices,
         }
         if not self._detector.done():
             return found
