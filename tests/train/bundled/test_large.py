@@ -102,7 +102,7 @@ def test_the_app_runs_it_as_torch_does(made: Checkpoint) -> None:
     views = np.random.default_rng(2).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
     ours = OpenVinoRuntime(made, "f32").run(views)
     theirs = TorchRuntime(made, "cpu", "f32").run(views)
-    np.testing.assert_allclose(ours[0], theirs[0], atol=2e-3)
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=0.01, atol=2e-3)
     assert ours[1].shape == theirs[1].shape == (3, 2, 1, 1)
     # and what it does not use has been left away
     model = TowerClassifier.from_pretrained(made.folder)
