@@ -13,8 +13,12 @@ settings = Settings.from_env(dotenv=Path(__file__).with_name(".env"))
 services = Services(settings)
 os.environ["GRADIO_TEMP_DIR"] = str(services.uploads)  # Gradio makes folders in it while it is imported
 
+from starlette.middleware import Middleware  # noqa: E402
+
 from unfake.ui.blocks import build  # noqa: E402
 from unfake.ui.theme import STYLE, theme  # noqa: E402
+from unfake.web.headers import Headers  # noqa: E402
+from unfake.web.limits import Limits  # noqa: E402
 
 demo = build(services)
 
@@ -24,5 +28,8 @@ if __name__ == "__main__":
         css_paths=STYLE,
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
+        auth=settings.auth,
+        app_kwargs={"middleware": [Middleware(Headers), Middleware(Limits, file_bytes=settings.limits.bytes)]},
+        enable_monitoring=False,
         ssr_mode=False,
     )

@@ -7,6 +7,7 @@ import sys
 
 SWITCHES = {
     "GRADIO_ANALYTICS_ENABLED": "False",
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",  # its table for /monitoring, which is off; summed up anew at each error
     "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub, datasets, and gradio's own through it
     "DO_NOT_TRACK": "1",  # https://donottrack.sh
 }
