@@ -112,7 +112,7 @@ def from_bytes(data: bytes, source: Source, limits: Limits = DEFAULT_LIMITS, *, 
         raise too_many_bytes(limits.bytes)
     opened = opener(data, limits.pixels)
     digest = hashlib.sha256(data).hexdigest()
-    return Picture(opened.pixels, digest, opened.format, len(data), source, opened.size, data)
+    return Picture(opened.pixels, digest, opened.format, len(data), source, full_size=opened.size, data=data)
 
 
 def from_path(

@@ -22,6 +22,7 @@ from PIL import (
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
+    UnidentifiedImageError,
 )
 
 from unfake.errors import BrokenPicture, PictureError, PictureTooLarge, UnsupportedPicture
@@ -232,7 +233,7 @@ def _unreadable(data: bytes, problem: Exception) -> PictureError:
         if opener is None or accepts is None or not accepts(data[:16]):
             continue
         why = problem
-        if isinstance(problem, Image.UnidentifiedImageError):  # Pillow has swallowed what its reader said
+        if isinstance(problem, UnidentifiedImageError):  # Pillow has swallowed what its reader said
             try:
                 opener(io.BytesIO(data), "").close()
             except Exception as said:
