@@ -26,7 +26,7 @@ def client(app_url: str) -> Iterator[Client]:
 
 
 def check_report(report: dict[str, Any]) -> None:
-    assert report["schema"] == "unfake.report/1"
+    assert report["schema"] == "unfake.report/2"
     assert set(report) == {"schema", "picture", "verdict", "detector", "evidence", "timing_ms"}
     assert set(report["picture"]) == {"sha256", "width", "height", "format", "bytes", "source"}
     assert set(report["verdict"]) == {"label", "probability", "reason"}

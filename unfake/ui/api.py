@@ -27,11 +27,11 @@ def build(services: Services) -> None:
     """Add the endpoints to the Blocks that are being built."""
 
     def classify(picture: str) -> dict[str, Any]:
-        """Classify an uploaded picture file. Returns an unfake.report/1 object."""
+        """Classify an uploaded picture file. Returns an unfake.report/2 object."""
         return _or_error(lambda: services.classify_file(Path(picture))).report.to_json()
 
     def classify_url(address: str) -> dict[str, Any]:
-        """Classify the picture at a public http(s) address. Returns an unfake.report/1 object."""
+        """Classify the picture at a public http(s) address. Returns an unfake.report/2 object."""
         return _or_error(lambda: services.classify_url(address)).report.to_json()
 
     def search(
@@ -49,7 +49,7 @@ def build(services: Services) -> None:
         return _or_error(lambda: services.photo(photo_id)).to_json()
 
     def classify_photo(photo_id: str) -> dict[str, Any]:
-        """Classify a photo of the catalog by its id. Returns an unfake.report/1 object."""
+        """Classify a photo of the catalog by its id. Returns an unfake.report/2 object."""
         return _or_error(lambda: services.classify_photo(photo_id)).report.to_json()
 
     def status() -> dict[str, Any]:
