@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def _statement(store: Mapping[str, Any]) -> Statement:
     return Statement(Kind.CREDENTIALS, state, says, WHERE, detail | more)
 
 
-def state_of(active: Mapping[str, list[Mapping[str, str]]]) -> State:
+def state_of(active: Mapping[str, Sequence[Mapping[str, str]]]) -> State:
     """The state by C2PA's status codes: what was hashed has to match, whatever is wrong with the certificate."""
     failed = {status.get("code", "") for status in active.get("failure") or ()}
     passed = {status.get("code", "") for status in active.get("success") or ()}
