@@ -1,8 +1,8 @@
 """What the files of a pool settle by themselves: ``python -m benchmarks.provenance POOL``.
 
 POOL is a folder with ``index.tsv`` (columns source, label, generator, name, stated) and the pictures under
-``SOURCE/LABEL/NAME``. A picture counts as stated where the column ``stated`` is not empty: what a search for known words
-found in its bytes when the pool was made, which is not what is measured here. Settled: the table of unfake.judgement
+``SOURCE/LABEL/NAME``. A picture counts as stated where the column ``stated`` is not empty: a search for known
+words found some in its bytes when the pool was made. Settled: the table of unfake.judgement
 gives a verdict without the network. False: a real picture that is settled as made or edited with AI.
 """
 
@@ -87,9 +87,8 @@ def main() -> int:
     settled = [row for row in stated if row.settled]
     false = [row for row in real if row.judgement.label in (Label.DECLARED_AI, Label.DECLARED_AI_EDIT)]
     labels = Counter(row.judgement.label.value for row in settled)
-    print(
-        f"stated: {len(stated)}, of them settled: {len(settled)} ({len(settled) / max(len(stated), 1):.1%}), {dict(labels)}"
-    )
+    share = len(settled) / max(len(stated), 1)
+    print(f"stated: {len(stated)}, of them settled: {len(settled)} ({share:.1%}), {dict(labels)}")
     print(f"all AI pictures: {len(fake)}, settled: {sum(row.settled for row in fake)}")
     print(f"real: {len(real)}, falsely settled as AI: {len(false)}")
     times = np.array([row.milliseconds for row in rows])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -20,11 +19,11 @@ from unfake.errors import UnfakeError
 from unfake.report import percent
 from unfake.services import Answer, Services
 from unfake.settings import Settings
+from unfake.store import spreadsheet_cell
 
 ALL_REAL, SOME_AI, SOME_UNREAD = 0, 1, 2
 AI = frozenset({Label.LIKELY_FAKE, Label.DECLARED_AI, Label.DECLARED_AI_EDIT})
 COLUMNS = ("name", "label", "ground", "probability_of_fake", "headline", "reason", "checkpoint", "sha256", "error")
-_FORMULA = re.compile(r"^[=+\-@\t\r]")  # OWASP, CSV Injection: a spreadsheet would run it
 
 Row = Callable[[Answer], None]
 
@@ -99,7 +98,7 @@ def _csv_row(out: TextIO) -> Row:
             number = "" if report.probability is None else f"{report.probability:.4f}"
             what = (report.label.value, report.ground.value, number, report.headline, report.reason)
             cells = [*what, report.checkpoint, report.picture.sha256]
-        writer.writerow([_FORMULA.sub(r"'\g<0>", _line(cell)) for cell in (answer.name, *cells, answer.error or "")])
+        writer.writerow(map(spreadsheet_cell, (answer.name, *cells, answer.error or "")))
         out.flush()
 
     return row

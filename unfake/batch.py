@@ -39,7 +39,7 @@ MOST_PICTURES = 10_000
 
 @dataclass(frozen=True)
 class Member:
-    """A picture of a batch; ``read`` gives its bytes and raises PictureError."""
+    """A picture of a batch; ``read`` gives its bytes until the next member is asked for, and raises PictureError."""
 
     name: str
     read: Callable[[], bytes]

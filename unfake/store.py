@@ -387,8 +387,13 @@ def history_csv(entries: list[HistoryEntry]) -> str:
     for entry in entries:
         probability = "" if entry.probability is None else f"{entry.probability:.4f}"
         cells = (entry.when, entry.name, entry.label, probability, entry.action, entry.checkpoint, entry.sha256)
-        writer.writerow(_FORMULA.sub(lambda found: found.group() + "'", _storable(cell)) for cell in cells)
+        writer.writerow(map(spreadsheet_cell, cells))
     return file.getvalue()
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Text that no spreadsheet runs as a formula, and that UTF-8 can hold."""
+    return _FORMULA.sub(lambda found: found.group() + "'", _storable(text))
 
 
 class _Unfit(Exception):

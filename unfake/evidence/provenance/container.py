@@ -189,7 +189,7 @@ def _gif(data: bytes) -> Container:
         name = data[at + 3 : at + 14]
         if name == _GIF_XMP:  # the packet lies there unblocked, up to its 258 bytes of trailer
             end = data.find(b"\0", at + 14)
-            found.xmp.append(data[at + 14 : max(end - 257, at + 14)])
+            found.xmp.append(data[at + 14 : max(end - 256, at + 14)])
             break
         found.credentials |= name.startswith(b"C2PA_GIF")
         at += 14

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +91,11 @@ def _statement(store: Mapping[str, Any]) -> Statement:
     return Statement(Kind.CREDENTIALS, state, says, WHERE, detail | more)
 
 
-def state_of(active: Mapping[str, list[Mapping[str, str]]]) -> State:
+def state_of(active: Mapping[str, Sequence[Mapping[str, str]]]) -> State:
     """The state by C2PA's status codes: what was hashed has to match, whatever is wrong with the certificate."""
     failed = {status.get("code", "") for status in active.get("failure") or ()}
     passed = {status.get("code", "") for status in active.get("success") or ()}
-    if any(code.endswith((".mismatch", ".inaccessible", ".missing")) or "hash" in code.lower() for code in failed):
+    if any(_is_change(code) for code in failed):
         return State.TAMPERED
     if "signingCredential.ocsp.revoked" in failed:
         return State.REVOKED
@@ -122,9 +122,20 @@ def _broken_ingredients(results: Mapping[str, Any]) -> Iterator[str]:
     """Addresses inside the manifests of ingredients that were found changed."""
     for delta in results.get("ingredientDeltas") or ():
         for status in (delta.get("validationDeltas") or {}).get("failure") or ():
-            code = status.get("code", "")
-            if code.endswith((".mismatch", ".missing")) or "hash" in code.lower():
+            if _is_change(status.get("code", "")):
                 yield status.get("url", "")
+
+
+def _was_whole(ingredient: Mapping[str, Any]) -> bool:
+    """Whether an ingredient fitted its own signature when it was taken in, by the record that its taker signed."""
+    results = (ingredient.get("validation_results") or {}).get("activeManifest") or {}
+    statuses = [*(results.get("failure") or ()), *(ingredient.get("validation_status") or ())]
+    return not any(_is_change(status.get("code", "")) for status in statuses)
+
+
+def _is_change(code: str) -> bool:
+    """Whether a status code of a failure means that something was changed or taken out after signing."""
+    return code.endswith((".mismatch", ".missing", ".inaccessible")) or "hash" in code.lower()
 
 
 def _manifest_of(uri: str) -> str:
@@ -152,7 +163,8 @@ def _origin(manifests: Mapping[str, Any], label: str, broken: set[str], depth: i
     manifest = manifests.get(label) or {}
     actions = _actions(manifest)
     says, detail = Says.NOTHING, dict[str, str]()
-    made_from = [i for i in manifest.get("ingredients") or () if i.get("active_manifest") not in (None, *broken)]
+    known = [i for i in manifest.get("ingredients") or () if i.get("active_manifest") not in (None, *broken)]
+    made_from = [ingredient for ingredient in known if _was_whole(ingredient)]
     parents = [i for i in made_from if i.get("relationship") == "parentOf"] or (made_from if not actions else [])
     if depth and len(parents) == 1:
         says, detail = _origin(manifests, parents[0]["active_manifest"], broken, depth - 1)
