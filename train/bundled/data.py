@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from train.deliveries import deliver, draw
 from train.pool import LABELS, Row, shrunk
+from train.reuse import listed, made_from
 from unfake.detector.views import Pixels, ViewRule
 
 
@@ -54,13 +54,11 @@ class PixelStore:
 
     @classmethod
     def build(cls, rows: list[Row], rule: ViewRule, folder: Path, workers: int = 2) -> PixelStore:
-        """Decode ``rows`` into ``folder``, or open what is there if it was made from the same rows and rule."""
-        listing = repr([(str(r.path), r.label) for r in rows]) + repr(rule.to_json())
-        key = hashlib.sha256(listing.encode()).hexdigest()
+        """Decode ``rows`` into ``folder``, or open what is there; raises RunError if other rows or views made that."""
+        made_from(folder, {"pictures": listed(rows), "views": rule.to_json()})
         done = folder / "done"
-        if done.is_file() and done.read_text() == key:
+        if done.is_file():
             return cls(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         entries, start = [], 0
         with (folder / "pixels.bin").open("wb") as out, ProcessPoolExecutor(workers) as pool:
             for row, pixels in zip(rows, pool.map(_decode, ((r, rule) for r in rows), chunksize=8), strict=True):
@@ -79,7 +77,7 @@ class PixelStore:
                 )
                 start += pixels.size
         (folder / "entries.json").write_text(json.dumps(entries))
-        done.write_text(key)
+        done.touch()
         return cls(folder)
 
 

@@ -23,10 +23,10 @@ from train.bundled.head import Head, Seen, learn
 from train.bundled.protocol_views import ProtocolViews, collect
 from train.bundled.tower import Tower, fill
 from train.checkpoint import export
-from train.errors import RunError
 from train.measure.predictions import Prediction, choose, header_aucs
 from train.measure.protocol import Protocol
-from unfake.detector.checkpoint import Checkpoint, load_folder
+from train.reuse import made_from
+from unfake.detector.checkpoint import Checkpoint, load_folder, sha256_of
 from unfake.detector.tower import TowerClassifier
 from unfake.detector.views import ViewRule
 
@@ -52,13 +52,12 @@ def exported(run: Path, config: dict[str, Any], seen: Seen, weights: Path, held_
     used = seen.training(held_out)
     pictures = {(str(seen.source[i]), str(seen.label[i]), str(seen.picture[i])) for i in used}
     counts = Counter(source for source, _, _ in sorted(pictures))
-    told = json.dumps(config | {"held_out": held_out, "training_sources": counts, "dropout": 0.0}, indent=2)
-    settings, checkpoint = run / "config.json", run / "checkpoint"
-    if settings.is_file() and settings.read_text() != told:
-        raise RunError(f"{run} was made otherwise: give another folder")
+    told = config | {"held_out": held_out, "training_sources": counts, "dropout": 0.0}
+    made_from(run, {"settings": told, "pictures": sorted(pictures), "weights": sha256_of(weights)})
+    checkpoint = run / "checkpoint"
     if not (checkpoint / "config.json").is_file():
         network(config, seen, weights, held_out).save_pretrained(run / "model")
-        settings.write_text(told)
+        (run / "config.json").write_text(json.dumps(told, indent=2))
         export.export(run, checkpoint)
     return checkpoint
 

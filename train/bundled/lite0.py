@@ -19,6 +19,8 @@ from train.measure import calibrate, card
 from train.measure.predictions import Prediction, choose, header_aucs, load, measure, save
 from train.measure.protocol import Protocol
 from train.pool import Row, read_pool
+from train.reuse import listed, made_from
+from unfake.detector.checkpoint import load_folder
 
 FINGERPRINT_PICTURES = 4
 STAGES = ("start", "from_start", "from_imagenet")
@@ -31,15 +33,9 @@ def recipe(config: dict[str, Any], stage: str, held_out: list[str], start: Path 
     return {**shared, **config[stage], **own}
 
 
-def trained(run: Path, settings: dict[str, Any], pool: Path, pixels: Path) -> None:
-    """Train, unless that is done. ``pixels``: where the pool is kept decoded."""
-    if not (run / "model").is_dir():
-        pairs.train(settings, pool, pixels, run, resume=True)
-
-
 def network(run: Path, settings: dict[str, Any], pool: Path, pixels: Path) -> Path:
-    """Train and export, unless that is done; gives the checkpoint folder."""
-    trained(run, settings, pool, pixels)
+    """Train and export, unless that is done; gives the checkpoint folder. ``pixels``: the pool decoded."""
+    pairs.train(settings, pool, pixels, run, resume=True)
     checkpoint = run / "checkpoint"
     if not (checkpoint / "config.json").is_file():
         export.export(run, checkpoint)
@@ -52,8 +48,9 @@ Measured = tuple[list[Prediction], dict[str, float | None]]
 def measured(checkpoint: Path, sources: list[str], protocol: Protocol, pool: Path) -> Measured:
     """Predictions on the sources that a network left out, and what their headers tell, unless that is done."""
     predictions, headers = checkpoint.parent / "predictions.csv", checkpoint.parent / calibrate.HEADERS
+    rows = choose(rows_of(pool, sources), protocol.most, protocol.seed)
+    made_from(predictions.parent, {"pictures": listed(rows), "networks": load_folder(checkpoint).id}, predictions.name)
     if not headers.is_file():
-        rows = choose(rows_of(pool, sources), protocol.most, protocol.seed)
         save(measure(checkpoint, rows), predictions)
         headers.write_text(json.dumps(header_aucs(rows)))
     return load(predictions), json.loads(headers.read_text())
@@ -67,7 +64,7 @@ def rows_of(pool: Path, sources: Collection[str]) -> list[Row]:
 def make(config: dict[str, Any], protocol: Protocol, pool: Path, out: Path) -> Path:
     """Everything; gives the folder of the finished checkpoint."""
     pixels, start = out / "pixels", out / "start"
-    trained(start, recipe(config, "start", config["start"]["held_out"], None), pool, pixels)
+    pairs.train(recipe(config, "start", config["start"]["held_out"], None), pool, pixels, start, resume=True)
     predictions: list[Prediction] = []
     headers: dict[str, float | None] = {}
     for name, sources in protocol.folds.items():

@@ -19,9 +19,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from train.bundled.data import PairConfig, PairedCrops, PixelStore
+from train.errors import RunError
 from train.fit.network import decay_groups
 from train.fit.pretrained import load_imagenet
 from train.pool import read_pool
+from train.reuse import listed, made_from
 from unfake.detector.model import DeepfakeClassifier
 from unfake.detector.views import ViewRule
 
@@ -133,10 +135,17 @@ class Trainer:
 def train(config: dict[str, Any], pool: Path, pixels: Path, out: Path, resume: bool) -> None:
     """Run the training that ``config`` describes; state and log go to ``out``, a stop costs a few minutes at most.
 
-    ``pixels``: where the pool is kept decoded, for this run and others on the same pool.
+    ``pixels``: where the pool is kept decoded, for this run and others on the same pool. A training that is finished is
+    not run again. Raises RunError where ``out`` has one from other settings or pictures, or one that ``resume`` is not
+    to go on with.
     """
-    out.mkdir(parents=True, exist_ok=True)
     rows = [r for r in read_pool(pool) if r.source not in config["unused"]]
+    made_from(out, {"settings": config, "pictures": listed(rows)})
+    state = out / "state.pt"
+    if state.is_file() and not resume:
+        raise RunError(f"{out} has a training already: give --resume to go on with it, or another folder")
+    if (out / "model").is_dir():
+        return
     store = PixelStore.build(rows, ViewRule(**config["views"]), pixels).without(set(config["held_out"]))
     counts = Counter(str(e["source"]) for e in store.entries)
     (out / "config.json").write_text(json.dumps(config | {"training_sources": dict(counts)}, indent=2))
@@ -144,8 +153,8 @@ def train(config: dict[str, Any], pool: Path, pixels: Path, out: Path, resume: b
 
     torch.manual_seed(config["seed"])
     torch.set_num_threads(config["threads"])
-    trainer, state = Trainer.start(config), out / "state.pt"
-    if resume and state.is_file():
+    trainer = Trainer.start(config)
+    if state.is_file():
         trainer.load(state)
         print(f"resumed at step {trainer.step}", flush=True)
     first, started = trainer.step, time.monotonic()

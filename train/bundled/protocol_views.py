@@ -8,7 +8,6 @@ what `Detector.read` gives, but for rounding.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,9 @@ from tqdm import tqdm
 from train.bundled.head import Head, flattened
 from train.bundled.tower import Tower
 from train.deliveries import DELIVERIES
-from train.errors import RunError
 from train.measure.predictions import Prediction
 from train.pool import Row
+from train.reuse import listed, made_from
 from unfake.detector.decision import Reading, reencode
 from unfake.detector.detector import obstacle
 from unfake.detector.views import Pixels, ViewRule, cut
@@ -46,23 +45,13 @@ def views_of(row: Row, rule: ViewRule) -> Iterator[tuple[str, str, Pixels]]:
             yield delivery, AGAIN, cut(reencode(pixels), rule).pixels
 
 
-def made_from(rows: list[Row], rule: ViewRule, tower: Tower) -> str:
-    """One sha256 for everything that decides what `collect` writes."""
-    pictures = [(row.source, row.label, row.name) for row in rows]
-    weights = [hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for tensor in tower.vit.state_dict().values()]
-    return hashlib.sha256(json.dumps([pictures, rule.to_json(), weights]).encode()).hexdigest()
-
-
 def collect(rows: list[Row], rule: ViewRule, tower: Tower, out: Path) -> None:
     """Write what ``tower`` passes on, ``CHUNK`` pictures a file; files that are there are not made again.
 
     Raises RunError where those were made from other pictures, views or weights.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    key, made = made_from(rows, rule, tower), out / "made_from"
-    if (made.read_text() if made.is_file() else key) != key:
-        raise RunError(f"{out} was made from other pictures, views or weights: give another folder")
-    made.write_text(key)
+    weights = [hashlib.sha256(tensor.numpy().tobytes()).hexdigest() for tensor in tower.vit.state_dict().values()]
+    made_from(out, {"pictures": listed(rows), "views": rule.to_json(), "weights": weights})
     order = np.random.default_rng(0).permutation(len(rows))  # every beginning is a fair sample
     for start in tqdm(range(0, len(rows), CHUNK), unit=" files"):
         file = out / f"{start:06d}.npz"

@@ -27,6 +27,8 @@ from train.deliveries import DELIVERIES, deliver, draw
 from train.errors import RunError
 from train.measure.predictions import choose
 from train.pool import Row, read_pool, shrunk
+from train.reuse import listed, made_from
+from unfake.detector.checkpoint import sha256_of
 from unfake.detector.tower import passed_on
 from unfake.detector.views import Pixels, ViewRule, cut
 
@@ -98,10 +100,15 @@ def measured_views(row: Row, size: int, deliveries: Sequence[str]) -> Iterator[V
 
 
 def collect(config: dict[str, Any], pool: Path, weights: Path, out: Path) -> None:
-    """Write what the tower sees, ``CHUNK`` pictures a file; files that are there are not made again."""
+    """Write what the tower sees, ``CHUNK`` pictures a file; files that are there are not made again.
+
+    Raises RunError where those were made from other pictures, settings or weights.
+    """
     rows = chosen(config, pool)
-    out.mkdir(parents=True, exist_ok=True)
     tower = Tower(config["backbone"], weights).eval()
+    settings = {key: config[key] for key in ("backbone", "deliveries", "seed")}
+    pictures = [listed(row for row, _ in rows), [measured for _, measured in rows]]
+    made_from(out, {"settings": settings, "pictures": pictures, "weights": sha256_of(weights)})
     for start in tqdm(range(0, len(rows), CHUNK), unit=" files"):
         file = out / f"{start:06d}.npz"
         if file.is_file():

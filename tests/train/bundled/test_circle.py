@@ -171,6 +171,21 @@ def test_a_network_never_starts_from_one_that_saw_what_it_leaves_out(made: Path)
     assert set(runs["final"]["training_sources"]) == {"one", "two", "held"}
 
 
+def test_the_pool_is_decoded_once_for_all_networks(made: Path) -> None:
+    out = made.parent.parent
+    assert [file.relative_to(out).as_posix() for file in out.rglob("pixels.bin")] == ["pixels/pixels.bin"]
+
+
+def test_a_finished_training_is_taken_up_by_its_own_settings_only(run: Path, pool: Path) -> None:
+    before = (run / "state.pt").stat().st_mtime_ns
+    pairs.train(CONFIG, pool, run / "pixels", run, resume=True)
+    assert (run / "state.pt").stat().st_mtime_ns == before
+    with pytest.raises(RunError, match="made from other settings"):
+        pairs.train(CONFIG | {"seed": 2}, pool, run / "pixels", run, resume=True)
+    with pytest.raises(RunError, match="--resume"):
+        pairs.train(CONFIG, pool, run / "pixels", run, resume=False)
+
+
 def test_the_figures_are_those_of_networks_that_left_the_source_out(made: Path) -> None:
     networks = {p.source: p.part for p in predictions.load(made / "predictions.csv")}
     folder = made.parent.parent

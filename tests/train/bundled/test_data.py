@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from train.bundled.data import PairConfig, PairedCrops, PixelStore, source_weights
+from train.errors import RunError
 from train.pool import TRIMS, Row, read_pool
 from unfake.detector.views import ViewRule
 
@@ -33,8 +34,10 @@ def test_the_store_is_built_once_for_the_same_rows(pool: Path, tmp_path: Path) -
     before = (tmp_path / "pixels.bin").stat().st_mtime_ns
     PixelStore.build(rows, RULE, tmp_path)
     assert (tmp_path / "pixels.bin").stat().st_mtime_ns == before
-    PixelStore.build(rows[:2], RULE, tmp_path)
-    assert (tmp_path / "pixels.bin").stat().st_mtime_ns != before
+    with pytest.raises(RunError, match="made from other pictures"):
+        PixelStore.build(rows[:2], RULE, tmp_path)
+    with pytest.raises(RunError, match="made from other views"):
+        PixelStore.build(rows, ViewRule("crops", 32, 64, 4), tmp_path)
 
 
 def test_a_corrupt_picture_is_reported_and_left_out(

@@ -196,9 +196,9 @@ def test_another_configuration_does_not_go_on_where_the_first_stopped(
     made: Checkpoint, features: Path, weights: Path, pool: Path
 ) -> None:
     out, protocol = made.folder.parents[1], replace(PROTOCOL, most=3)
-    with pytest.raises(RunError, match="made otherwise"):
+    with pytest.raises(RunError, match="made from other settings"):
         large.make(CONFIG | {"strength": 2.0}, protocol, features, weights, pool, out)
-    with pytest.raises(RunError, match="other pictures, views or weights"):
+    with pytest.raises(RunError, match="made from other pictures"):
         large.make(CONFIG, replace(protocol, most=2), features, weights, pool, out)
 
 
@@ -219,6 +219,14 @@ def test_other_weights_are_refused(features: Path, tmp_path: Path) -> None:
     save_file({"cls_token": torch.zeros(1, 1, 192)}, tmp_path / "vit.safetensors")
     with pytest.raises(RunError, match="does not hold the weights"):
         large.network(CONFIG, Seen.load(features), tmp_path / "vit.safetensors", [])
+
+
+def test_features_of_another_choice_are_not_taken_up(features: Path, weights: Path, pool: Path) -> None:
+    tower.collect(SEEN, pool, weights, features)
+    with pytest.raises(RunError, match="made from other pictures"):
+        tower.collect(SEEN | {"older": 1}, pool, weights, features)
+    with pytest.raises(RunError, match="made from other settings"):
+        tower.collect(SEEN | {"seed": 2}, pool, weights, features)
 
 
 def test_of_a_source_that_is_not_used_the_real_faces_are(pool: Path) -> None:
