@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from unfake.catalog.samples import SAMPLES_FOLDER
 from unfake.services import Services
 from unfake.settings import Settings
-from unfake.ui.blocks import build
-from unfake.ui.theme import STYLE, theme
 
 settings = Settings.from_env(dotenv=Path(__file__).with_name(".env"))
 services = Services(settings)
+os.environ["GRADIO_TEMP_DIR"] = str(services.uploads)  # Gradio makes folders in it while it is imported
+
+from starlette.middleware import Middleware  # noqa: E402
+
+from unfake.ui.blocks import build  # noqa: E402
+from unfake.ui.theme import STYLE, theme  # noqa: E402
+from unfake.web.headers import Headers  # noqa: E402
+from unfake.web.limits import Limits  # noqa: E402
+
 demo = build(services)
 
 if __name__ == "__main__":
@@ -20,5 +28,8 @@ if __name__ == "__main__":
         css_paths=STYLE,
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
+        auth=settings.auth,
+        app_kwargs={"middleware": [Middleware(Headers), Middleware(Limits, file_bytes=settings.limits.bytes)]},
+        enable_monitoring=False,
         ssr_mode=False,
     )

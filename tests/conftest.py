@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,10 +42,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(cache: Path, **settings: str) -> Iterator[str]:
+def running_app(cache: Path, *, command: Sequence[str] = ("app.py",), **settings: str) -> Iterator[str]:
     """``python app.py`` with these settings, until the block ends; gives its address.
 
-    The small checkpoint speaks unless ``UNFAKE_MODEL`` is among the settings: it is fast.
+    The small checkpoint speaks unless ``UNFAKE_MODEL`` is among the settings: it is fast. ``command``: what else Python
+    is to run, which in its turn runs the app.
     """
     port = free_port()
     theirs = ("UNFAKE_", "UNSPLASH_", "HF_", "SPACE_", "GRADIO_")
@@ -61,7 +62,7 @@ def running_app(cache: Path, **settings: str) -> Iterator[str]:
     log = cache / "app.log"
     with log.open("w") as said:
         process = subprocess.Popen(
-            [sys.executable, "app.py"],
+            [sys.executable, *command],
             cwd=ROOT,
             env=environment | settings,
             stdout=subprocess.PIPE,

@@ -26,10 +26,10 @@ def client(app_url: str) -> Iterator[Client]:
 
 
 def check_report(report: dict[str, Any]) -> None:
-    assert report["schema"] == "unfake.report/1"
+    assert report["schema"] == "unfake.report/2"
     assert set(report) == {"schema", "picture", "verdict", "detector", "evidence", "timing_ms"}
     assert set(report["picture"]) == {"sha256", "width", "height", "format", "bytes", "source"}
-    assert set(report["verdict"]) == {"label", "probability", "reason"}
+    assert set(report["verdict"]) == {"label", "probability", "reason", "ground", "headline", "warning", "pixels"}
     assert set(report["detector"]) >= {"checkpoint", "revision", "runtime", "views"}
     assert report["verdict"]["label"] in LABELS
     assert report["timing_ms"] > 0
@@ -139,3 +139,42 @@ def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixt
     example = example.replace("unfake/catalog/samples", str(SAMPLES))
     exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own README
     assert re.search(r"likely_real|inconclusive|likely_fake", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "said"),
+    [
+        ("search", [None], "The search has to be a text"),
+        ("search", [5], "The search has to be a text"),
+        ("search", ["a" * 201], "too long"),
+        ("search", ["", "a"], "The page has to be a whole number"),
+        ("search", ["", 1.5], "The page has to be a whole number"),
+        ("search", ["", None], "The page has to be a whole number"),
+        ("photo", [None], "has to be a text"),
+        ("classify_photo", [7], "has to be a text"),
+        ("classify_url", [None], "has to be a text"),
+        ("classify_url", ["a" * 9000], "too long"),
+        ("classify", [None], "has to be a text"),
+    ],
+)
+def test_a_wrong_argument_ends_in_one_sentence(app_url: str, endpoint: str, arguments: list[Any], said: str) -> None:
+    call = f"{app_url}/gradio_api/call/{endpoint}"
+    event = requests.post(call, json={"data": arguments}, timeout=30).json()["event_id"]
+    answer = requests.get(f"{call}/{event}", timeout=30).text
+    assert "event: error" in answer
+    assert said in answer
+    assert "Traceback" not in answer
+
+
+def test_a_request_over_the_bound_is_refused_before_it_is_read(app_url: str) -> None:
+    body = b'{"data": ["' + b"a" * 2**21 + b'"]}'
+    answer = requests.post(f"{app_url}/gradio_api/call/search", data=body, timeout=30)
+    assert answer.status_code == 413
+    assert "too large" in answer.json()["detail"]
+
+
+def test_what_the_app_has_no_use_for_is_closed_and_each_answer_has_its_headers(app_url: str) -> None:
+    assert requests.get(f"{app_url}/monitoring", timeout=30).status_code == 404
+    page = requests.get(app_url, timeout=30)
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert "object-src 'none'" in page.headers["Content-Security-Policy"]

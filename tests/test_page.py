@@ -41,9 +41,13 @@ def test_a_dropped_picture_gets_its_verdict(page: Page, name: str) -> None:
     assert verdict.get_attribute("data-label") in {"likely_real", "inconclusive", "likely_fake"}
     expect(verdict.locator(".uf-needle")).to_contain_text("%")
     expect(verdict).to_contain_text("unfake-lite0@")
-    expect(verdict.locator("img.uf-heat")).to_have_css("opacity", "0.75")
-    verdict.get_by_label("Show where").uncheck()
+    # the map comes only when it is asked for
     expect(verdict.locator("img.uf-heat")).to_have_css("opacity", "0")
+    verdict.get_by_label("Show where it looked").check()
+    expect(verdict.locator("img.uf-heat")).to_have_css("opacity", "0.75")
+    # and what the verdict rests on, and what the file says of itself, stand in it
+    expect(verdict.locator(".uf-ground")).to_contain_text("the pixels")
+    expect(verdict.locator(".uf-said li").first).to_be_visible()
 
 
 def test_the_walk_from_search_to_verdict(page: Page) -> None:

@@ -27,7 +27,7 @@ def test_a_file_and_a_photo_give_the_same_answer(services: Services) -> None:
 
 def test_a_report_becomes_the_documented_object(services: Services) -> None:
     found = services.classify_photo("espresso").report.to_json()
-    assert found["schema"] == "unfake.report/1"
+    assert found["schema"] == "unfake.report/2"
     assert found["detector"]["checkpoint"] == services.checkpoint.id
     assert found["evidence"]["heatmap"]["rows"] > 0
 

@@ -22,9 +22,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "evaluate": "measure, calibrate and describe a checkpoint on a corpus's held-out splits",
     },
     "bundled": {
-        "large": "all of unfake-clip: a head on a frozen CLIP tower, from the pool to the checkpoint",
+        "large": "all of unfake-clip: a tuned CLIP tower with a head, from the pool to the checkpoint",
         "lite0": "all of unfake-lite0: EfficientNet-Lite0, from the pool to the checkpoint",
-        "tower": "what the tower sees in the pool, kept for the heads",
         "pairs": "one network on pairs of crops",
     },
     "measure": {

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pillow_heif
 from numpy.random import Generator
 from PIL import Image, ImageEnhance
 
 from unfake.detector.views import Pixels
 
+pillow_heif.register_heif_opener()  # type: ignore[no-untyped-call]
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 
 
@@ -49,11 +51,7 @@ class Delivery:
 
 def jpeg(image: Image.Image, quality: int, subsampling: int = 2) -> Image.Image:
     """The picture after a JPEG round trip (subsampling as Pillow counts: 0 is 4:4:4, 2 is 4:2:0)."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
-    buffer.seek(0)
-    with Image.open(buffer) as again:
-        return again.convert("RGB")
+    return encoded(image, "JPEG", quality, subsampling=subsampling)
 
 
 def draw(rng: Generator, wide: float = 0.0) -> Delivery:
@@ -115,6 +113,15 @@ def deliver(pixels: Pixels, size: int, delivery: Delivery, rng: Generator) -> Pi
     return np.asarray(image)
 
 
+def encoded(image: Image.Image, codec: str, quality: int, **options: int) -> Image.Image:
+    """The picture after a round trip through a lossy file; ``codec``: as Pillow names it."""
+    buffer = io.BytesIO()
+    image.save(buffer, codec, quality=quality, **options)
+    buffer.seek(0)
+    with Image.open(buffer) as again:
+        return again.convert("RGB")
+
+
 def web(image: Image.Image, long_side: int, *qualities: int) -> Image.Image:
     """A fixed delivery for measuring: shrink to ``long_side`` px, then one JPEG for each quality given."""
     scale = long_side / max(image.size)
@@ -130,4 +137,7 @@ DELIVERIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "clean": lambda image: image,
     "web": lambda image: web(image, 1080, 80),
     "hard": lambda image: web(image, 512, 60, 50),
+    "webp": lambda image: encoded(web(image, 1080), "WEBP", 80),
+    "heic": lambda image: encoded(web(image, 2048), "HEIF", 90),
+    "thumb": lambda image: web(image, 400, 80),
 }

@@ -19,13 +19,20 @@ TRIMS = {"tpdne_ffhq_dinablachman": (0, 0, 0, 48), "songguo_gpt4o_nanobanana": (
 
 @dataclass(frozen=True)
 class Row:
-    """One picture of the pool; an example for `train.measure.predictions`."""
+    """One picture of the pool; an example for `train.measure.predictions`.
+
+    ``listed``: the index's own name of the source, where `train.families` gives another. ``repository``: where
+    it was found. ``kind``: what a real picture is, where that is known: a camera's, a stock photo, a portrait.
+    """
 
     path: Path
     source: str
     label: str
     generator: str
     part: str = ""
+    listed: str = ""
+    repository: str = ""
+    kind: str = ""
 
     @property
     def name(self) -> str:
@@ -40,7 +47,7 @@ class Row:
         """The picture in RGB, upright, without its metadata and without the marks that its source is known for."""
         with Image.open(self.path) as opened:
             image = ImageOps.exif_transpose(opened).convert("RGB")
-        left, top, right, bottom = TRIMS.get(self.source, (0, 0, 0, 0))
+        left, top, right, bottom = TRIMS.get(self.listed or self.source, (0, 0, 0, 0))
         return image.crop((left, top, image.width - right, image.height - bottom))
 
 
@@ -48,7 +55,14 @@ def read_pool(pool: Path) -> list[Row]:
     """The rows of ``pool/index.tsv`` (columns source, label, generator, name); raises ValueError if there are none."""
     with (pool / "index.tsv").open(newline="") as handle:
         rows = [
-            Row(pool / r["source"] / r["label"] / r["name"], r["source"], r["label"], r["generator"])
+            Row(
+                pool / r["source"] / r["label"] / r["name"],
+                r["source"],
+                r["label"],
+                r["generator"],
+                listed=r["source"],
+                repository=r.get("repo", ""),
+            )
             for r in csv.DictReader(handle, delimiter="\t")
         ]
     if not rows:

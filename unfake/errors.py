@@ -4,11 +4,13 @@
 
     UnfakeError
     ├── SettingsError            an environment variable or .env line that makes no sense
+    ├── InputError               a value that an endpoint or a command cannot take
     ├── PictureError             bytes that cannot become a Picture
     │   ├── EmptyPicture           nothing in it
     │   ├── PictureTooLarge        over the limit of bytes or pixels
     │   ├── UnsupportedPicture     not a picture, or of a type that is not read
-    │   └── BrokenPicture          truncated or corrupt
+    │   ├── BrokenPicture          truncated or corrupt
+    │   └── PictureTooSlow         takes too long to decode, or to get its turn
     ├── AddressError             a URL that does not lead to a picture
     │   ├── AddressRefused         not http(s), malformed, or not a public address
     │   └── AddressUnreachable     no answer in time, or an answer other than success
@@ -27,9 +29,12 @@
     └── StoreError               verdicts and history cannot be kept, or not where they were asked to be
 
 The message of each is one sentence that a user may read: no secret, no path outside the checkpoint, no stack.
+`sentence` makes one of any other exception as well.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class UnfakeError(Exception):
@@ -38,6 +43,10 @@ class UnfakeError(Exception):
 
 class SettingsError(UnfakeError):
     """An environment variable or a line of ``.env`` has a value that cannot be used."""
+
+
+class InputError(UnfakeError):
+    """A value that an endpoint or a command cannot take: of another type, too long, out of range."""
 
 
 class PictureError(UnfakeError):
@@ -58,6 +67,10 @@ class UnsupportedPicture(PictureError):
 
 class BrokenPicture(PictureError):
     """The file starts like a picture but cannot be decoded to its end."""
+
+
+class PictureTooSlow(PictureError):
+    """Decoding was not over in time, or its turn did not come in time."""
 
 
 class AddressError(UnfakeError):
@@ -130,3 +143,33 @@ class CheckpointMismatch(CheckpointError):
 
 class StoreError(UnfakeError):
     """The store of verdicts and history cannot be read or written, or is not the one that was asked for."""
+
+
+def sentence(error: BaseException) -> str:  # noqa: PLR0911 - one for each kind
+    """One sentence for the user on what went wrong, whatever raised it: this program, the system or a library.
+
+    >>> sentence(FileNotFoundError(2, "No such file or directory", "/home/ana/cat.jpg"))
+    'The file or folder cat.jpg cannot be used: no such file or directory.'
+    >>> sentence(TypeError("expected str, got NoneType"))
+    'What was given is not of the form that is expected here (TypeError).'
+    """
+    match error:
+        case UnfakeError():
+            return str(error)
+        case KeyboardInterrupt():
+            return "This was stopped before it was done."
+        case MemoryError():
+            return "There is not enough memory for this."
+        case TimeoutError():
+            return "This took too long and was given up."
+        case OSError():
+            reason = (error.strerror or type(error).__name__).strip(".")
+            reason = reason[:1].lower() + reason[1:]
+            if isinstance(error.filename, str | bytes) and error.filename:
+                name = Path(str(error.filename)).name.encode(errors="replace").decode()
+                return f"The file or folder {name} cannot be used: {reason}."
+            return f"The system refused this: {reason}."
+        case TypeError() | ValueError() | LookupError() | AttributeError():
+            return f"What was given is not of the form that is expected here ({type(error).__name__})."
+        case _:
+            return f"Something went wrong that should not have ({type(error).__name__})."

@@ -22,6 +22,9 @@ _COLOURS = {
     Label.INCONCLUSIVE: "#a16207",
     Label.LIKELY_FAKE: "#b91c1c",
     Label.NOT_APPLICABLE: "#475569",
+    Label.DECLARED_AI: "#b91c1c",
+    Label.DECLARED_AI_EDIT: "#b91c1c",
+    Label.DECLARED_CAMERA: "#15803d",
 }
 _STYLE = """
 @page { size: A4; margin: 18mm }

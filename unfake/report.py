@@ -1,24 +1,22 @@
-"""What UnFake answers: plain data that knows how to become JSON, schema ``unfake.report/1``."""
+"""What UnFake answers: plain data that knows how to become JSON, schema ``unfake.report/2``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from unfake import judgement as _judgement
 from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
-from unfake.detector.detector import Detection
+from unfake.detector.detector import Detection, Verdict
 from unfake.evidence.heatmap import Heatmap
+from unfake.evidence.provenance import Provenance, Statement
 from unfake.intake import Picture
+from unfake.judgement import Ground, Judgement
 
-SCHEMA = "unfake.report/1"
+SCHEMA = "unfake.report/2"
 
-HEADLINES = {
-    Label.LIKELY_REAL: "Likely real",
-    Label.INCONCLUSIVE: "Inconclusive",
-    Label.LIKELY_FAKE: "Likely AI-generated or manipulated",
-    Label.NOT_APPLICABLE: "No verdict on this picture",
-}
+HEADLINES = _judgement.HEADLINES
 
 
 def percent(probability: float) -> str:
@@ -49,8 +47,11 @@ class PictureFacts:
 class Report:
     """One picture, one verdict, and everything needed to check it again.
 
-    ``probability``: calibrated probability of fake in [0, 1], None when not applicable. ``revision``: of the
-    checkpoint. ``notice``: why another checkpoint than the one asked for speaks. ``timing_ms``: from bytes to report.
+    ``probability``: calibrated probability of fake in [0, 1], None when not applicable or when the file's own
+    statement decides. ``revision``: of the checkpoint. ``notice``: why another checkpoint than the one asked for
+    speaks. ``timing_ms``: from bytes to report. ``ground``: what the verdict rests on. ``headline``: by the label
+    unless given. ``warning``: a sentence to show first. ``pixels``: what the network says, whatever decides.
+    ``provenance``: what the file says of itself, what weighs most first.
     """
 
     picture: PictureFacts
@@ -64,10 +65,20 @@ class Report:
     notice: str | None
     heatmap: Heatmap | None
     timing_ms: float
+    ground: Ground = Ground.PIXELS
+    headline: str = ""
+    warning: str | None = None
+    pixels: Verdict | None = None
+    provenance: tuple[Statement, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Fill in the headline."""
+        if not self.headline:
+            object.__setattr__(self, "headline", HEADLINES[self.label])
 
     def to_json(self) -> dict[str, Any]:
         """The documented object; see README, "The report"."""
-        facts = self.picture
+        facts, pixels = self.picture, self.pixels
         return {
             "schema": SCHEMA,
             "picture": {
@@ -80,8 +91,17 @@ class Report:
             },
             "verdict": {
                 "label": self.label.value,
-                "probability": None if self.probability is None else round(self.probability, 4),
+                "probability": _rounded(self.probability),
                 "reason": self.reason,
+                "ground": self.ground.value,
+                "headline": self.headline,
+                "warning": self.warning,
+                "pixels": pixels
+                and {
+                    "label": pixels.label.value,
+                    "probability": _rounded(pixels.probability),
+                    "reason": pixels.reason,
+                },
             },
             "detector": {
                 "checkpoint": self.checkpoint,
@@ -90,12 +110,23 @@ class Report:
                 "views": self.views,
                 "notice": self.notice,
             },
-            "evidence": {"heatmap": self.heatmap.to_json() if self.heatmap else None},
+            "evidence": {
+                "heatmap": self.heatmap.to_json() if self.heatmap else None,
+                "provenance": [statement.to_json() for statement in self.provenance],
+            },
             "timing_ms": round(self.timing_ms, 1),
         }
 
 
-def write(picture: Picture, detection: Detection, checkpoint: Checkpoint, runtime: str, timing_ms: float) -> Report:
+def write(
+    picture: Picture,
+    detection: Detection,
+    provenance: Provenance,
+    judgement: Judgement,
+    checkpoint: Checkpoint,
+    runtime: str,
+    timing_ms: float,
+) -> Report:
     """Put the report of one picture together."""
     facts = PictureFacts(
         sha256=picture.sha256,
@@ -106,12 +137,11 @@ def write(picture: Picture, detection: Detection, checkpoint: Checkpoint, runtim
         source_kind=picture.source.kind,
         source_name=picture.source.name,
     )
-    verdict = detection.verdict
     return Report(
         picture=facts,
-        label=verdict.label,
-        probability=verdict.probability,
-        reason=verdict.reason,
+        label=judgement.label,
+        probability=judgement.probability,
+        reason=judgement.reason,
         checkpoint=checkpoint.id,
         revision=checkpoint.revision,
         runtime=runtime,
@@ -119,4 +149,13 @@ def write(picture: Picture, detection: Detection, checkpoint: Checkpoint, runtim
         notice=checkpoint.notice,
         heatmap=detection.heatmap,
         timing_ms=timing_ms,
+        ground=judgement.ground,
+        headline=judgement.headline,
+        warning=judgement.warning,
+        pixels=detection.verdict,
+        provenance=provenance.statements,
     )
+
+
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(probability, 4)

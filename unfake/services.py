@@ -5,20 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from unfake import intake, report
+from unfake import batch, folders, intake, report
 from unfake.catalog import choice as catalogs
 from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
+from unfake.decoding.codec import Needed
+from unfake.decoding.pool import Opened, shared
 from unfake.detector import choice as checkpoints
 from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Detector, Verdict
 from unfake.errors import CheckpointCorrupt, PhotoNotFound, UnfakeError
+from unfake.evidence import provenance
 from unfake.intake import Picture, Source
+from unfake.judgement import judge
 from unfake.report import Report
 from unfake.settings import Settings
 from unfake.store import Action, HistoryEntry, VerdictStore, verdict_key
@@ -26,12 +30,14 @@ from unfake.store import Action, HistoryEntry, VerdictStore, verdict_key
 STATUS_SCHEMA = "unfake.status/1"
 # Pictures of a scan that are fetched at once: enough to keep two cores busy while a picture server answers.
 FETCHERS = 4
+SHOWN = 960  # px on the long side of a picture that is only shown any more
+KEPT_SECONDS = 3600.0  # uploads: Gradio deletes its own after an hour, and what an earlier process left goes as well
 ILLUSTRATION = "This is an illustration and not a photograph, so the question does not apply."
 
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """A picture and the report on it."""
+    """A picture, as small as it is shown, and the report on it."""
 
     picture: Picture
     report: Report
@@ -42,6 +48,15 @@ class Check:
     """One photo of a scan: the report on it, or the sentence that says why there is none. Light: no pixels."""
 
     photo: Photo
+    report: Report | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One picture of a batch: the report on it, or the sentence that says why there is none. Light: no pixels."""
+
+    name: str
     report: Report | None
     error: str | None
 
@@ -72,6 +87,8 @@ def load_detector(settings: Settings) -> Detector:
 class Services:
     """The app's abilities. The detector loads in the background; whoever needs it first waits for it.
 
+    ``uploads``: folder for files that people bring. ``notices``: sentences on folders that are not what was asked for.
+
     ``visitor``, wherever it stands, is the opaque key of a browser: what it does is kept in its own history. Without
     one nothing is kept but the verdict.
     """
@@ -81,12 +98,18 @@ class Services:
         settings: Settings,
         load: Callable[[Settings], Detector] = load_detector,
     ) -> None:
-        self.settings = settings
+        cache, *notices = folders.usable(settings.cache)
+        settings = self.settings = replace(settings, cache=cache)
+        self.uploads, notice = folders.usable(settings.uploads or cache / "uploads")
+        folders.sweep(self.uploads, KEPT_SECONDS)
+        self.notices = [said for said in (*notices, notice) if said]
         self.catalog: Catalog
         self.catalog, self.catalog_notice = catalogs.choose(
             settings.unsplash_key, settings.unsplash_url, settings.cache, settings.limits
         )
         self.store = VerdictStore(settings.store)
+        self._anchors = provenance.load_anchors(settings.trust_list) if settings.trust_list else None
+        shared().warm()
         starter = ThreadPoolExecutor(1, thread_name_prefix="detector")
         self._detector: Future[Detector] = starter.submit(load, settings)
         starter.shutdown(wait=False)
@@ -99,15 +122,16 @@ class Services:
     def classify_file(self, path: Path, name: str | None = None, visitor: str | None = None) -> Examination:
         """Classify a local file; raises PictureError, CheckpointError."""
         source = Source("upload", name or path.name)
-        return self._examine(lambda: intake.from_path(path, source, self.settings.limits), visitor)
+        return self._examine(lambda: intake.from_path(path, source, self.settings.limits, opener=self._open), visitor)
 
     def classify_bytes(self, data: bytes, name: str, visitor: str | None = None) -> Examination:
         """Classify a picture in memory; raises PictureError, CheckpointError."""
-        return self._examine(lambda: intake.from_bytes(data, Source("upload", name), self.settings.limits), visitor)
+        source = Source("upload", name)
+        return self._examine(lambda: intake.from_bytes(data, source, self.settings.limits, opener=self._open), visitor)
 
     def classify_url(self, address: str, visitor: str | None = None) -> Examination:
         """Classify the picture at an http(s) address; raises AddressError, PictureError, CheckpointError."""
-        return self._examine(lambda: intake.from_url(address, self.settings.limits), visitor)
+        return self._examine(lambda: intake.from_url(address, self.settings.limits, opener=self._open), visitor)
 
     def classify_photo(self, photo_id: str, visitor: str | None = None) -> Examination:
         """Classify a photo of the catalog; raises CatalogError, PictureError, CheckpointError."""
@@ -124,13 +148,25 @@ class Services:
         try:
             waiting = {pool.submit(self._read, photo): photo for photo in photos}
             for arrived in as_completed(waiting):
-                photo = waiting[arrived]
+                photo = waiting.pop(arrived)  # a finished one holds its pixels, which the pool counts
                 try:
                     yield Check(photo, self._examine(arrived.result, None, photo).report, None)
                 except UnfakeError as error:
                     yield Check(photo, None, str(error))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def classify_batch(self, paths: Sequence[Path], visitor: str | None = None) -> Iterator[Answer]:
+        """Classify files, and what is in folders and ZIP files, one after another; one failure stops no other.
+
+        Raises CheckpointError when there is no detector. Closing the iterator stops it.
+        """
+        self.wait()
+        for member in batch.members(paths, self.settings.limits):
+            try:
+                yield Answer(member.name, self.classify_bytes(member.read(), member.name, visitor).report, None)
+            except UnfakeError as error:
+                yield Answer(member.name, None, str(error))
 
     def search(
         self,
@@ -190,6 +226,7 @@ class Services:
                 "limit": self.catalog.limit,
             },
             "store": self.store.status(),
+            "notices": self.notices,
         }
         if not self._detector.done():
             return found
@@ -218,9 +255,14 @@ class Services:
         """Wait until the detector is loaded or has failed; raises what it failed with."""
         self._detector.result()
 
+    def _open(self, data: bytes, most_pixels: int) -> Opened:
+        """Decode a stranger's file to the pixels that the checkpoint's views are cut from; raises PictureError."""
+        views = self.checkpoint.config.views
+        return shared().open(data, most_pixels, Needed(max(views.long_side, views.size), views.size))
+
     def _read(self, photo: Photo) -> Picture:
         source = Source(self.catalog.name, photo.id)
-        return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits)
+        return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits, opener=self._open)
 
     def _examine(self, read: Callable[[], Picture], visitor: str | None, photo: Photo | None = None) -> Examination:
         started = time.perf_counter()
@@ -230,10 +272,13 @@ class Services:
             detection = Detection(Verdict(Label.NOT_APPLICABLE, None, ILLUSTRATION), 0, None)
         else:
             detection = self._detect(detector, picture)
+        stated = provenance.read(picture.data, self._anchors)
+        judgement = judge(stated, detection.verdict)
         elapsed = 1000 * (time.perf_counter() - started)
-        found = report.write(picture, detection, detector.checkpoint, detector.runtime.name, elapsed)
+        runtime = detector.runtime.name
+        found = report.write(picture, detection, stated, judgement, detector.checkpoint, runtime, elapsed)
         self._remember(visitor, found, "classified")
-        return Examination(picture, found)
+        return Examination(picture.shrunk(SHOWN), found)
 
     def _detect(self, detector: Detector, picture: Picture) -> Detection:
         """The stored verdict on these bytes by this very checkpoint, or a fresh one."""

@@ -70,6 +70,7 @@ class PixelStore:
                     {
                         "source": row.source,
                         "label": row.label,
+                        "path": str(row.path),
                         "start": start,
                         "height": height,
                         "width": width,

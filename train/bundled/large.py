@@ -1,9 +1,8 @@
-"""Make ``unfake-clip``, a frozen tower with our head: ``python -m train.bundled large CONFIG --features FEATURES ...``.
+"""Make ``unfake-clip``, a tuned tower with our head: ``python -m train.bundled large CONFIG --weights CLIP ...``.
 
-As `lite0`: for each fold of the protocol a head that has not seen the fold's sources is exported and measured on them,
-and that calibrates and describes the head that has seen all. A head is fitted in seconds on what `tower` keeps, and
-measured in seconds on what `protocol_views` keeps; the time goes into that, and a command that was stopped goes on when
-it is run again. ``python -m train.measure check CHECKPOINT --pool POOL --runs OUT`` holds it against the app.
+For each fold of the protocol a network that has seen none of the fold's sources is tuned, exported and measured on
+them. The network that ships is the mean of the folds' weights, so that it has seen all; what the folds' networks read
+calibrates and describes it. A command that was stopped goes on when it is run again.
 """
 
 from __future__ import annotations
@@ -11,78 +10,127 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
-from train.bundled import lite0, tower
-from train.bundled.head import Head, Seen, learn
-from train.bundled.protocol_views import ProtocolViews, collect
-from train.bundled.tower import Tower, fill
+from train.bundled import tuning
+from train.bundled.data import PixelStore
+from train.bundled.lite0 import describe
+from train.bundled.measured import Margins, Task
+from train.bundled.recipe import Recipe
 from train.checkpoint import export
+from train.families import grouped, held_out
 from train.measure.predictions import Prediction, choose, header_aucs
 from train.measure.protocol import Protocol
+from train.pool import Row, read_pool
 from train.reuse import made_from
-from unfake.detector.checkpoint import Checkpoint, load_folder, sha256_of
+from unfake.detector.checkpoint import load_folder
+from unfake.detector.model import load_network
 from unfake.detector.tower import TowerClassifier
 from unfake.detector.views import ViewRule
 
 
-def network(config: dict[str, Any], seen: Seen, weights: Path, held_out: list[str]) -> TowerClassifier:
-    """The tower with a head that has not seen ``held_out``; raises RunError where ``weights`` are not the tower's."""
-    model = TowerClassifier(config["backbone"], 2, config["blocks"])
-    fill(model.backbone, config["backbone"], weights)
-    head = learn(seen, config | {"tokens": [0], "kinds": ["near", "far"]}, held_out, config["boosted"], config["boost"])
-    # Both logits, so that their difference is the margin.
-    weight = torch.from_numpy(head.weight).float() / 2
-    with torch.no_grad():
-        model.classifier.weight.copy_(torch.stack((-weight, weight)))
-        model.classifier.bias.copy_(torch.tensor((-head.bias / 2, head.bias / 2)))
-    return model
+def training_rows(rows: Sequence[Row], recipe: Recipe, edits: Sequence[str]) -> list[Row]:
+    """What may be trained on: not the ``unused`` sources, and at most ``recipe.most`` pictures of the others.
 
-
-def exported(run: Path, config: dict[str, Any], seen: Seen, weights: Path, held_out: list[str]) -> Path:
-    """Fit and export, unless that is done; gives the checkpoint folder.
-
-    Raises RunError where ``run`` was made by another configuration or from other pictures.
+    ``edits``: sources whose fakes are local edits, of which only the real pictures are used.
     """
-    used = seen.training(held_out)
-    pictures = {(str(seen.source[i]), str(seen.label[i]), str(seen.picture[i])) for i in used}
-    counts = Counter(source for source, _, _ in sorted(pictures))
-    told = config | {"held_out": held_out, "training_sources": counts, "dropout": 0.0}
-    made_from(run, {"settings": told, "pictures": sorted(pictures), "weights": sha256_of(weights)})
-    checkpoint = run / "checkpoint"
-    if not (checkpoint / "config.json").is_file():
-        network(config, seen, weights, held_out).save_pretrained(run / "model")
-        (run / "config.json").write_text(json.dumps(told, indent=2))
-        export.export(run, checkpoint)
-    return checkpoint
+    found = []
+    for source in sorted({row.source for row in rows} - set(recipe.unused)):
+        members = [row for row in rows if row.source == source and not (row.label == "fake" and source in edits)]
+        found += choose(members, recipe.most.get(source, len(members)), 0)
+    return found
 
 
-def head_of(checkpoint: Checkpoint) -> Head:
-    """The linear layer of a tower's checkpoint, as its margin."""
-    state = load_file(checkpoint.safetensors_path)
-    weight, bias = state["classifier.weight"].double().numpy(), state["classifier.bias"].double().numpy()
-    return Head(weight[1] - weight[0], float(bias[1] - bias[0]))
+def folded(rows: Sequence[Row], sources: Sequence[str], protocol: Protocol, recipe: Recipe) -> list[Task]:
+    """What is measured of a fold: at *web* ``measured`` pictures of a source and label, elsewhere fewer of them."""
+    edits = set(protocol.local_edits)
+    members = [row for row in rows if row.source in sources and not (row.label == "fake" and row.source in edits)]
+    chosen = choose(members, recipe.measured, protocol.seed)
+    everywhere = {row.path for row in choose(chosen, recipe.measured_elsewhere, protocol.seed)}
+    rule = ViewRule(**recipe.views)
+    return [(row, tuple(protocol.deliveries) if row.path in everywhere else ("web",), rule) for row in chosen]
 
 
-def make(config: dict[str, Any], protocol: Protocol, features: Path, weights: Path, pool: Path, out: Path) -> Path:
+class Making:
+    """One network a fold, and the one that ships: what they are made from, and the folder where each stands."""
+
+    def __init__(self, recipe: Recipe, protocol: Protocol, weights: Path, pool: Path, out: Path) -> None:
+        self.recipe, self.protocol, self.weights, self.pool, self.out = recipe, protocol, weights, pool, out
+        self.rows = grouped(read_pool(pool))
+        self.used = training_rows(self.rows, recipe, protocol.local_edits)
+        self.store = PixelStore.build(
+            self.used, ViewRule("crops", recipe.drawing.size, recipe.long_side), out / "pixels"
+        )
+        self.left_unread = {row.path for row in self.used} - {Path(str(e["path"])) for e in self.store.entries}
+        self.used = [row for row in self.used if row.path not in self.left_unread]
+
+    @property
+    def seen(self) -> tuning.Seen:
+        """What the frozen tower passes on, made once."""
+        file = self.out / "seen.npz"
+        if not file.is_file():
+            tuning.Seen.collect(self.store, self.used, self.recipe, self.weights).save(file)
+        return tuning.Seen.load(file)
+
+    def settings(self, left_out: set[Path], sources: Sequence[str]) -> str:
+        """What stands in a run's ``config.json``."""
+        counts = Counter(row.source for row in self.used if row.path not in left_out)
+        told = self.recipe.model_dump(mode="json") | {"held_out": list(sources), "training_sources": counts}
+        return json.dumps(told | {"dropout": 0.0}, indent=2)
+
+    def fold(self, name: str, sources: Sequence[str]) -> Path:
+        """Tune and export a network without ``sources``, unless that is done; gives its run's folder."""
+        out = [*sources, *self.protocol.also_left_out.get(name, [])]
+        run, left_out = self.out / name, held_out(self.rows, out)
+        made_from(run, {"settings": self.settings(left_out, sources)})
+        if not (run / "model").is_dir():
+            head = self.seen.head(self.used, left_out, self.recipe)
+            model = tuning.untuned(self.recipe, self.weights, head)
+            weights = tuning.chances(self.used, left_out, self.recipe)
+            tuning.tune(model, self.store, weights, self.recipe, run).save_pretrained(run / "model")
+        return self._exported(run, left_out, sources)
+
+    def predictions(self, run: Path, sources: Sequence[str]) -> list[Prediction]:
+        """What a fold's network reads off the fold's sources, unless that is done."""
+        file = run / "margins.npz"
+        if not file.is_file():
+            model = load_network(run / "checkpoint")
+            if not isinstance(model, TowerClassifier):
+                raise TypeError(f"{run} holds no tower")
+            Margins.measure(model, folded(self.rows, sources, self.protocol, self.recipe), self.recipe).save(file)
+        return Margins.load(file).predictions(load_folder(run / "checkpoint").id)
+
+    def final(self, runs: Sequence[Path]) -> Path:
+        """The mean of the folds' networks, exported; gives its run's folder."""
+        run = self.out / "final"
+        made_from(run, {"settings": self.settings(set(), [])})
+        if not (run / "model").is_dir():
+            states = [TowerClassifier.from_pretrained(each / "model").state_dict() for each in runs]
+            model = TowerClassifier(self.recipe.backbone, 2, self.recipe.blocks)
+            model.load_state_dict(tuning.averaged(states))
+            model.save_pretrained(run / "model")
+        return self._exported(run, set(), [])
+
+    def _exported(self, run: Path, left_out: set[Path], sources: Sequence[str]) -> Path:
+        if not (run / "checkpoint" / "config.json").is_file():
+            (run / "config.json").write_text(self.settings(left_out, sources))
+            export.export(run, run / "checkpoint")
+        return run
+
+
+def make(recipe: Recipe, protocol: Protocol, weights: Path, pool: Path, out: Path) -> Path:
     """Everything; gives the folder of the finished checkpoint."""
-    seen = Seen.load(features)
-    held_out = [source for sources in protocol.folds.values() for source in sources]
-    rows = choose(lite0.rows_of(pool, held_out), protocol.most, protocol.seed)
-    whole = Tower(config["backbone"], weights, max(config["blocks"]) + 1).eval()
-    collect(rows, ViewRule(**config["views"]), whole, out / "protocol_views")
-    kept = ProtocolViews.load(out / "protocol_views")
-    predictions: list[Prediction] = []
-    for name, sources in protocol.folds.items():
-        fold = load_folder(exported(out / name, config, seen, weights, sources))
-        predictions += kept.predictions(head_of(fold), fold.config.blocks, sources, fold.id)
-    final = exported(out / "final", config, seen, weights, [])
-    lite0.describe(final, predictions, header_aucs(rows), protocol, pool)
+    making = Making(recipe, protocol, weights, pool, out)
+    runs = {name: making.fold(name, sources) for name, sources in protocol.folds.items()}
+    predictions = [p for name, sources in protocol.folds.items() for p in making.predictions(runs[name], sources)]
+    final = making.final(list(runs.values())) / "checkpoint"
+    measured = {(p.source, p.label, p.picture) for p in predictions}
+    rows = [row for row in making.rows if (row.source, row.label, row.name) in measured]
+    describe(final, predictions, header_aucs(rows), protocol, rows)
     return final
 
 
@@ -90,14 +138,12 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
-    parser.add_argument("--features", type=Path, required=True, help="what train.bundled.tower wrote, or will")
     parser.add_argument("--weights", type=Path, required=True, help="safetensors of the configuration's backbone")
-    parser.add_argument("--pool", type=Path, required=True, help="folder with index.tsv")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--pool", type=Path, required=True, help="folder with index.tsv, as extract.py lays it out")
+    parser.add_argument("--out", type=Path, required=True, help="for runs and the decoded pool, about 15 GB")
     args = parser.parse_args()
-    config = json.loads(args.config.read_text())
-    protocol = Protocol.load(args.config.parent / config.pop("protocol"))
-    protocol = replace(protocol, most=config.pop("most"))
-    what_to_see = json.loads((args.config.parent / config.pop("tower")).read_text())
-    tower.collect(what_to_see, args.pool, args.weights, args.features)
-    print(make(config, protocol, args.features, args.weights, args.pool, args.out))
+    torch.set_num_threads(2)
+    recipe = Recipe.load(args.config)
+    protocol = Protocol.load(args.config.parent / recipe.protocol)
+    protocol = replace(protocol, most=recipe.measured)
+    print(make(recipe, protocol, args.weights, args.pool, args.out))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,13 +21,22 @@ from sklearn.linear_model import LogisticRegression
 
 from train.checkpoint.export import write_config
 from train.errors import RunError
-from train.measure.metrics import Judged, calibration_error, figures, interval, mean_auc, share
+from train.measure.metrics import (
+    Judged,
+    calibration_error,
+    decided,
+    decided_wrongly,
+    figures,
+    interval,
+    mean_auc,
+    share,
+)
 from train.measure.predictions import Prediction, load
 from train.measure.protocol import TOGETHER, Protocol
 from unfake.detector.calibration import Calibration, Label, Thresholds
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.config import METRICS, ONNX
-from unfake.detector.decision import decide
+from unfake.detector.decision import Reading, decide
 
 METRICS_SCHEMA = "unfake.metrics/2"
 HEADERS, FINGERPRINT = "headers.json", "fingerprint.csv"
@@ -70,14 +80,22 @@ def thresholds(
     """
     weights = _weights(predictions)
     fake = np.array([p.fake for p in predictions])
-    logit = np.array([p.margin / calibration.temperature + calibration.bias for p in predictions])
-    error = widening * np.array([p.error for p in predictions]) / calibration.temperature
-    high = _sigmoid(_quantile((logit - error)[~fake], weights[~fake], 1 - false_alarms))
-    low = _sigmoid(-_quantile(-(logit + error)[fake], weights[fake], 1 - misses))
+    readings = [[p.reading, p.again] if math.isfinite(p.margin_again) else [p.reading] for p in predictions]
+
+    def logit(reading: Reading, direction: int) -> float:
+        moved = reading.margin + direction * widening * reading.error
+        return moved / calibration.temperature + calibration.bias
+
+    # The label has to stand before and after re-encoding: the less sure of the two decides.
+    least = np.array([min(logit(each, -1) for each in both) for both in readings])
+    most = np.array([max(logit(each, 1) for each in both) for both in readings])
+    high = _sigmoid(_quantile(least[~fake], weights[~fake], 1 - false_alarms))
+    low = _sigmoid(-_quantile(-most[fake], weights[fake], 1 - misses))
     high, low = np.ceil(high * 1000 + 1) / 1000, np.floor(low * 1000 - 1) / 1000
     if low >= high:
         low, high = (low + high) / 2 - 0.01, (low + high) / 2 + 0.01
-    return Thresholds(float(max(low, 0.0)), float(min(high, 1.0)), widening)
+    reencoded = all(len(both) == 2 for both in readings)
+    return Thresholds(float(max(low, 0.0)), float(min(high, 1.0)), widening, reencoded)
 
 
 def _sigmoid(logit: float) -> float:
@@ -137,9 +155,9 @@ def crossfit(
 
 
 def choose_widening(predictions: Sequence[Prediction], protocol: Protocol) -> tuple[float, dict[str, Any]]:
-    """The widening that calls most fakes fake at *web* while false alarms stay as asked, and what each one gives.
+    """The widening that decides most pictures at *web* while errors stay as the protocol says, and what each gives.
 
-    Where no widening keeps the false alarms down on networks that it was not fitted on, the one with the fewest.
+    Where no widening keeps the errors down on networks that it was not fitted on, the one with fewest false alarms.
     Without folds there is nothing to choose by: one standard error.
     """
     if not protocol.folds:
@@ -152,13 +170,23 @@ def choose_widening(predictions: Sequence[Prediction], protocol: Protocol) -> tu
                 for members, calibration, limits in crossfit(predictions, protocol, widening)
             ]
         )
-        alarms = float((web.label[~web.fake] == Label.LIKELY_FAKE).mean())
-        found = float((web.label[web.fake] == Label.LIKELY_FAKE).mean())
-        tried[str(widening)] = {"real_called_fake": round(alarms, 4), "fake_called_fake": round(found, 4)}
-    allowed = [w for w in WIDENINGS if tried[str(w)]["real_called_fake"] <= protocol.false_alarms]
+        tried[str(widening)] = {
+            "real_called_fake": round(float((web.label[~web.fake] == Label.LIKELY_FAKE).mean()), 4),
+            "fake_called_fake": round(float((web.label[web.fake] == Label.LIKELY_FAKE).mean()), 4),
+            "fake_called_real": round(float((web.label[web.fake] == Label.LIKELY_REAL).mean()), 4),
+            "decided": round(float((web.label != Label.INCONCLUSIVE).mean()), 4),
+        }
+
+    def kept(widening: float) -> bool:
+        errors = tried[str(widening)]
+        return bool(
+            errors["real_called_fake"] <= protocol.false_alarms and errors["fake_called_real"] <= protocol.misses
+        )
+
+    allowed = [w for w in WIDENINGS if kept(w)]
     if not allowed:
         return min(WIDENINGS, key=lambda w: tried[str(w)]["real_called_fake"]), tried
-    return max(allowed, key=lambda w: tried[str(w)]["fake_called_fake"]), tried
+    return max(allowed, key=lambda w: tried[str(w)]["decided"]), tried
 
 
 def judge_all(predictions: Sequence[Prediction], protocol: Protocol, widening: float) -> dict[str, dict[str, Judged]]:
@@ -175,6 +203,29 @@ def judge_all(predictions: Sequence[Prediction], protocol: Protocol, widening: f
     return dict(sorted(judged.items()))
 
 
+def kinds(predictions: Sequence[Prediction], protocol: Protocol, widening: float) -> dict[str, Any]:
+    """By kind and delivery, where a kind is known: how many pictures, and what is said of them."""
+    groups: dict[str, dict[str, list[Judged]]] = defaultdict(lambda: defaultdict(list))
+    for members, calibration, limits in crossfit(predictions, protocol, widening):
+        for kind, delivery in sorted({(p.kind, p.delivery) for p in members if p.kind}):
+            part = [p for p in members if (p.kind, p.delivery) == (kind, delivery)]
+            groups[kind][delivery].append(judge(part, calibration, limits))
+    found: dict[str, Any] = {}
+    for kind, by in sorted(groups.items()):
+        joined = {delivery: Judged.join(parts) for delivery, parts in by.items()}
+        found[kind] = {
+            delivery: {
+                "real": int((~each.fake).sum()),
+                "fake": int(each.fake.sum()),
+                "decided": decided(each),
+                "real_called_fake": share(each, False, Label.LIKELY_FAKE),
+                "fake_called_real": share(each, True, Label.LIKELY_REAL),
+            }
+            for delivery, each in joined.items()
+        }
+    return found
+
+
 def summary(judged: dict[str, dict[str, Judged]], protocol: Protocol) -> dict[str, Any]:
     """Figures by source and delivery, means over the paired sources, and real pictures that matter, by delivery."""
     headline, reals = {}, {}
@@ -188,6 +239,8 @@ def summary(judged: dict[str, dict[str, Judged]], protocol: Protocol) -> dict[st
             "fake_called_fake": share(together, True, Label.LIKELY_FAKE),
             "fake_called_real": share(together, True, Label.LIKELY_REAL),
             "inconclusive": share(together, None, Label.INCONCLUSIVE),
+            "decided": decided(together),
+            "decided_wrongly": decided_wrongly(together),
         }
         if protocol.portraits_and_cameras:
             real = Judged.join([judged[s][delivery] for s in protocol.portraits_and_cameras])
@@ -224,6 +277,7 @@ def calibrate(
         "parts": sorted({p.part for p in predictions}),
         "widening": tried,
         "header_auc": headers,
+        "kinds": kinds(predictions, protocol, widening),
         **summary(judge_all(predictions, protocol, widening), protocol),
     }
     (checkpoint / METRICS).write_text(json.dumps(metrics, indent=1) + "\n")

@@ -15,6 +15,7 @@ from train.measure.calibrate import judge_all
 from train.measure.metrics import Judged
 from train.measure.predictions import load
 from train.measure.protocol import TOGETHER, Protocol
+from unfake.detector.calibration import Thresholds
 from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.config import CARD
 from unfake.detector.views import ViewRule
@@ -35,6 +36,9 @@ DELIVERIES = {
     "clean": "as stored",
     "web": "long side at most 1080 px, JPEG quality 80, as a stock site shows it",
     "hard": "long side at most 512 px, JPEG quality 60, then 50, as a messenger leaves it",
+    "webp": "long side at most 1080 px, WebP quality 80",
+    "heic": "long side at most 2048 px, HEIC quality 90, as a phone stores it",
+    "thumb": "long side at most 400 px, JPEG quality 80",
 }
 
 
@@ -107,17 +111,50 @@ def _worst(metrics: dict[str, Any]) -> str:
 
 def _headline(metrics: dict[str, Any]) -> str:
     lines = [
-        "| delivery | mean AUC (95 %) | real called AI | AI called AI | AI called real | inconclusive "
-        "| portraits and camera originals called AI (95 %) |",
-        "|---|---|---|---|---|---|---|",
+        "| delivery | mean AUC (95 %) | decided (95 %) | of these wrongly | real called AI | AI called AI "
+        "| AI called real | portraits and camera originals called AI (95 %) |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for delivery, f in metrics["headline"].items():
         reals = metrics["portraits_and_cameras"].get(delivery, {}).get("real_called_fake")
         shares = " | ".join(
-            _share(f[s]) for s in ("real_called_fake", "fake_called_fake", "fake_called_real", "inconclusive")
+            _share(f[s]) for s in ("decided_wrongly", "real_called_fake", "fake_called_fake", "fake_called_real")
         )
-        lines.append(f"| {delivery} | {_ranged(f['auc'])} | {shares} | {_ranged(reals, 100)} |")
+        cells = (delivery, _ranged(f["auc"]), _ranged(f["decided"], 100), shares, _ranged(reals, 100))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _kinds(metrics: dict[str, Any]) -> str:
+    """What is said at *web* of pictures by what they are, as Markdown; empty where that is not known."""
+    if not metrics["kinds"]:
+        return ""
+    lines = [
+        "What is said at *web*, by what the pictures are:",
+        "",
+        "| pictures | real | AI | decided (95 %) | real called AI (95 %) | AI called real (95 %) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, by in metrics["kinds"].items():
+        f = by["web"]
+        ranged = " | ".join(_ranged(f[s], 100) for s in ("decided", "real_called_fake", "fake_called_real"))
+        lines.append(f"| {kind} | {f['real']} | {f['fake']} | {ranged} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _band(limits: Thresholds) -> str:
+    """What else makes a picture inconclusive, in a sentence; empty where nothing does."""
+    told = ""
+    if limits.widening:
+        told = (
+            f" The band widens by {limits.widening:g} standard errors of the mean\nover the crops, so a picture whose "
+            "parts disagree is inconclusive."
+        )
+    if limits.reencoding:
+        told += (
+            " A verdict that changes when the picture is shrunk to\nthree quarters and recompressed is inconclusive."
+        )
+    return told
 
 
 def _tables(metrics: dict[str, Any]) -> str:
@@ -193,7 +230,7 @@ An AUC of 0.5 is a coin toss. Worst at *web*: {_worst(metrics) or "not to be sai
 The first two pool the sources of the table above. One threshold for all of them does worse than one for each, so the
 pooled AUC is lower than the mean of theirs.
 
-{_tables(metrics)}
+{_kinds(metrics)}{_tables(metrics)}
 
 "–": the source lacks the pictures that the figure needs. *AUC of headers*: what a random forest reaches on size,
 format, JPEG quality and bits per pixel of the files as they came, with no look at the picture: where it is near 1 and
@@ -203,9 +240,8 @@ the network's near 0.5, the files tell the label and the network does not. *web*
 ## How to read its verdicts
 
 From a probability of {limits.likely_fake:.3f} up it says *likely AI-generated*, from {limits.likely_real:.3f} down
-*likely real*, and between them *inconclusive*. The band widens by {limits.widening:g} standard errors of the mean
-over the crops, so a picture whose parts disagree is inconclusive; and so is one whose verdict changes when it is
-shrunk to three quarters and recompressed. The goal at *web* is that at most {100 * protocol["false_alarms"]:.0f} % of
+*likely real*, and between them *inconclusive*.{_band(limits)}
+The goal at *web* is that at most {100 * protocol["false_alarms"]:.0f} % of
 real pictures are called AI-generated and at most {100 * protocol["misses"]:.0f} % of generated ones real; the tables
 say what networks with thresholds from other networks' predictions came to. The probability takes real and fake
 pictures for equally frequent.

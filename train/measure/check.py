@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from train.errors import RunError
+from train.families import grouped
 from train.measure import card
-from train.measure.calibrate import FINGERPRINT, choose_widening, judge_all, summary
+from train.measure.calibrate import FINGERPRINT, choose_widening, judge_all, kinds, summary
 from train.measure.predictions import Prediction, load, measure
 from train.measure.protocol import Protocol
 from train.pool import read_pool
@@ -34,7 +35,8 @@ def figures_are_its_own(checkpoint: Checkpoint) -> None:
     protocol = Protocol(**metrics["protocol"])
     predictions = load(checkpoint.folder / card.PREDICTIONS)
     widening, tried = choose_widening(predictions, protocol)
-    found = {"widening": tried} | summary(judge_all(predictions, protocol, widening), protocol)
+    found = {"widening": tried, "kinds": kinds(predictions, protocol, widening)}
+    found |= summary(judge_all(predictions, protocol, widening), protocol)
     for key, value in found.items():
         if json.loads(json.dumps(value)) != metrics[key]:
             raise RunError(f"{key} of metrics.json does not follow from {card.PREDICTIONS}")
@@ -48,11 +50,12 @@ def reads_the_same(folder: Path, kept: Sequence[Prediction], pool: Path) -> floa
     Pictures that the pool at hand lacks are passed over; RunError where it lacks all.
     """
     wanted = {(p.source, p.label, p.picture) for p in kept}
-    rows = [r for r in read_pool(pool) if (r.source, r.label, r.name) in wanted]
+    rows = [r for r in grouped(read_pool(pool)) if (r.source, r.label, r.name) in wanted]
     if not rows:
         raise RunError(f"{pool} has none of the {len(wanted)} pictures")
     before = {(p.source, p.label, p.picture, p.delivery): p.margin for p in kept}
-    now = measure(folder, rows)
+    deliveries = sorted({p.delivery for p in kept})
+    now = measure(folder, rows, deliveries=deliveries, again=False)
     gaps = [abs(p.margin - before[key]) for p in now if (key := (p.source, p.label, p.picture, p.delivery)) in before]
     if max(gaps) > TOLERANCE:
         raise RunError(f"{folder} reads pictures otherwise than its figures say: margins differ by {max(gaps):.3f}")

@@ -95,6 +95,22 @@ def share(judged: Judged, fake: bool | None, label: Label) -> Figure:
     return [round(float(each), 4) for each in (found.statistic, low, high)]
 
 
+def decided(judged: Judged) -> Figure:
+    """Share of the pictures that get a label other than inconclusive, with Wilson's interval."""
+    undecided = share(judged, None, Label.INCONCLUSIVE)
+    return undecided and [round(1 - each, 4) for each in (undecided[0], undecided[2], undecided[1])]
+
+
+def decided_wrongly(judged: Judged) -> Figure:
+    """Share of the decided pictures whose label is wrong, with Wilson's interval; None where none is decided."""
+    part = judged[judged.label != Label.INCONCLUSIVE]
+    if not len(part.fake):
+        return None
+    found = binomtest(int((part.fake != (part.label == Label.LIKELY_FAKE)).sum()), len(part.fake))
+    low, high = found.proportion_ci(0.95, method="wilson")
+    return [round(float(each), 4) for each in (found.statistic, low, high)]
+
+
 def figures(judged: Judged) -> dict[str, Any]:
     """All figures of one source at one delivery."""
     both = bool(judged.fake.any() and not judged.fake.all())

@@ -65,7 +65,8 @@ class Prediction:
 
     ``margin`` is fake logit minus real logit, ``error`` its standard error over the views. The margin and error
     ``again`` are NaN where the picture was not re-encoded. ``part``: id of the network that left the source out, or
-    the split of the corpus that the picture is in.
+    the split of the corpus that the picture is in. ``kind``: what it shows or where it was found, where that is known
+    apart from its source.
     """
 
     source: str
@@ -77,6 +78,7 @@ class Prediction:
     margin_again: float = math.nan
     error_again: float = math.nan
     part: str = ""
+    kind: str = ""
 
     @property
     def fake(self) -> bool:
@@ -153,7 +155,7 @@ def measure(
     examples: Sequence[Example],
     processes: int = 2,
     *,
-    deliveries: Sequence[str] = tuple(DELIVERIES),
+    deliveries: Sequence[str] = ("clean", "web", "hard"),
     again: bool = True,
 ) -> list[Prediction]:
     """Predictions for all examples and deliveries; what cannot be read is named and left out.
@@ -203,6 +205,7 @@ def load(path: Path) -> list[Prediction]:
                 float(row["margin_again"]),
                 float(row["error_again"]),
                 row["part"],
+                row.get("kind", ""),
             )
             for row in csv.DictReader(handle)
         ]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from train.deliveries import DELIVERIES
 from train.errors import ConfigError
 from train.measure.predictions import Prediction
 
@@ -26,7 +25,8 @@ class Protocol:
     ``false_alarms`` and ``misses``: the goal at *web* for reals called fake and fakes called real, by networks that
     the thresholds were not fitted on. ``asked_false_alarms`` and ``asked_misses``: what the fit is asked for, on
     ``calibrated_on``: less, because networks differ more than the pictures of one. ``most``: pictures measured of a
-    source and label.
+    source and label. ``deliveries``: names of `train.deliveries.DELIVERIES`; ``web`` is always among them.
+    ``also_left_out``: by fold, sources of several generators of which it leaves out one; another fold measures them.
     """
 
     name: str
@@ -41,11 +41,8 @@ class Protocol:
     asked_misses: float
     most: int
     seed: int
-
-    @property
-    def deliveries(self) -> list[str]:
-        """Names of the deliveries, see `train.deliveries.DELIVERIES`."""
-        return list(DELIVERIES)
+    deliveries: list[str] = field(default_factory=lambda: ["clean", "web", "hard"])
+    also_left_out: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Protocol:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 
 class Label(StrEnum):
-    """What UnFake says of a picture."""
+    """What UnFake says of a picture; ``declared_…`` only by what its file states, never by the network."""
 
     LIKELY_REAL = "likely_real"
     INCONCLUSIVE = "inconclusive"
     LIKELY_FAKE = "likely_fake"
     NOT_APPLICABLE = "not_applicable"
+    DECLARED_AI = "declared_ai"
+    DECLARED_AI_EDIT = "declared_ai_edit"
+    DECLARED_CAMERA = "declared_camera"
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,13 @@ class Thresholds:
     """Probabilities of fake at or under ``likely_real`` and at or over ``likely_fake`` get that label.
 
     ``widening``: how many times the disagreement between views the band between the two grows to each side.
+    ``reencoding``: whether a label also has to stand after `decision.reencode`.
     """
 
     likely_real: float
     likely_fake: float
     widening: float = 0.0
+    reencoding: bool = True
 
     def __post_init__(self) -> None:
         """Raise ValueError unless 0 <= likely_real < likely_fake <= 1 and the widening is not negative."""

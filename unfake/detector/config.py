@@ -43,6 +43,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_name(value: Any) -> bool:
     return _is_text(value) and _NAME.fullmatch(value) is not None
 
@@ -107,8 +111,11 @@ def _thresholds(data: Mapping[str, Any]) -> Thresholds:
     keys = ["likely_real", "likely_fake"]
     if "widening" in _field(data, "thresholds", _is_table, "an object"):
         keys.append("widening")
+    table = data["thresholds"]
+    asked = "reencoding" not in table or _field(data, "thresholds.reencoding", _is_bool, "true or false")
     try:
-        return Thresholds(*(_field(data, f"thresholds.{key}", _is_number, "a number") for key in keys))
+        numbers = {key: _field(data, f"thresholds.{key}", _is_number, "a number") for key in keys}
+        return Thresholds(**numbers, reencoding=asked)
     except ValueError as error:
         raise CheckpointCorrupt(f"The thresholds in {CONFIG} give no label: {error}.") from error
 

@@ -53,13 +53,14 @@ def decide(
 ) -> tuple[Label, Cause]:
     """Label and its cause. ``again`` reads the re-encoded picture; it is called only where that can change the label.
 
-    A label stands only if the views agree on it (`Thresholds.label`) and the re-encoded picture gets it too.
+    A label stands only if the views agree on it (`Thresholds.label`) and, where the thresholds ask for that, the
+    re-encoded picture gets it too.
     """
     found = _label(calibration, thresholds, reading)
     if found is Label.INCONCLUSIVE:
         alone = thresholds.label(calibration.probability(reading.margin))
         return found, Cause.BETWEEN if alone is Label.INCONCLUSIVE else Cause.DISAGREEMENT
-    if _label(calibration, thresholds, again()) is not found:
+    if thresholds.reencoding and _label(calibration, thresholds, again()) is not found:
         return Label.INCONCLUSIVE, Cause.REENCODING
     return found, Cause.CLEAR
 

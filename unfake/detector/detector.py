@@ -93,16 +93,19 @@ class Detector:
     def _reason(self, label: Label, cause: Cause) -> str:
         thresholds = self.checkpoint.config.thresholds
         low, high = f"{thresholds.likely_real:.0%}", f"{thresholds.likely_fake:.0%}"
+        stands = (
+            ", and a smaller, recompressed copy of the picture gets the same verdict" if thresholds.reencoding else ""
+        )
         match cause, label:
             case Cause.CLEAR, Label.LIKELY_FAKE:
                 return (
                     f"The estimated probability of a generated picture reaches {high}, from where this network says "
-                    "so, and a smaller, recompressed copy of the picture gets the same verdict."
+                    f"so{stands}."
                 )
             case Cause.CLEAR, _:
                 return (
                     f"The estimated probability of a generated picture is at most {low}, up to where this network "
-                    "calls it real, and a smaller, recompressed copy of the picture gets the same verdict."
+                    f"calls it real{stands}."
                 )
             case Cause.DISAGREEMENT, _:
                 return (

@@ -9,30 +9,48 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.events import api as add_endpoint
 
-from unfake.errors import UnfakeError
+from unfake.errors import InputError, sentence
 from unfake.services import Services
 
 T = TypeVar("T")
+LONGEST = 8192  # characters of an address; browsers and servers take no longer ones
+LONGEST_QUERY = 200
 
 
 def _or_error(call: Callable[[], T]) -> T:
-    """The call's result; what UnFake raises becomes an error that clients are shown in full."""
+    """The call's result; whatever is raised becomes one sentence that clients are shown in full."""
     try:
         return call()
-    except UnfakeError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+    except Exception as error:
+        raise gr.Error(sentence(error), print_exception=False) from error
+
+
+def _text(value: Any, name: str, longest: int = LONGEST) -> str:
+    """``value``, if it is a text; raises InputError."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} has to be a text.")
+    if len(value) > longest:
+        raise InputError(f"{name} is too long: the limit is {longest} characters.")
+    return value
+
+
+def _whole(value: Any, name: str) -> int:
+    """``value``, if it is a whole number; raises InputError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise InputError(f"{name} has to be a whole number.")
+    return int(value)
 
 
 def build(services: Services) -> None:
     """Add the endpoints to the Blocks that are being built."""
 
     def classify(picture: str) -> dict[str, Any]:
-        """Classify an uploaded picture file. Returns an unfake.report/1 object."""
-        return _or_error(lambda: services.classify_file(Path(picture))).report.to_json()
+        """Classify an uploaded picture file. Returns an unfake.report/2 object."""
+        return _or_error(lambda: services.classify_file(Path(_text(picture, "The picture")))).report.to_json()
 
     def classify_url(address: str) -> dict[str, Any]:
-        """Classify the picture at a public http(s) address. Returns an unfake.report/1 object."""
-        return _or_error(lambda: services.classify_url(address)).report.to_json()
+        """Classify the picture at a public http(s) address. Returns an unfake.report/2 object."""
+        return _or_error(lambda: services.classify_url(_text(address, "The address"))).report.to_json()
 
     def search(
         query: str = "", page: int = 1, per_page: int = 12, orientation: str = "", colour: str = "", order_by: str = ""
@@ -41,16 +59,22 @@ def build(services: Services) -> None:
 
         Returns one page of photos.
         """
-        filters = {"orientation": orientation or None, "colour": colour or None, "order_by": order_by or None}
-        return _or_error(lambda: services.search(query, page, per_page, **filters)).to_json()
+
+        def found() -> dict[str, Any]:
+            filters = {"orientation": orientation, "colour": colour, "order_by": order_by}
+            given = {name: _text(value or "", f"The filter {name}") or None for name, value in filters.items()}
+            pages = _whole(page, "The page"), _whole(per_page, "The number of photos a page")
+            return services.search(_text(query, "The search", LONGEST_QUERY), *pages, **given).to_json()
+
+        return _or_error(found)
 
     def photo(photo_id: str) -> dict[str, Any]:
         """One photo of the catalog by its id, with credit and licence."""
-        return _or_error(lambda: services.photo(photo_id)).to_json()
+        return _or_error(lambda: services.photo(_text(photo_id, "The id of a photo"))).to_json()
 
     def classify_photo(photo_id: str) -> dict[str, Any]:
-        """Classify a photo of the catalog by its id. Returns an unfake.report/1 object."""
-        return _or_error(lambda: services.classify_photo(photo_id)).report.to_json()
+        """Classify a photo of the catalog by its id. Returns an unfake.report/2 object."""
+        return _or_error(lambda: services.classify_photo(_text(photo_id, "The id of a photo"))).report.to_json()
 
     def status() -> dict[str, Any]:
         """Which checkpoint speaks, on which runtime, and why not another. Returns an unfake.status/1 object."""

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 from unfake.catalog.photo import Catalog, Photo
 from unfake.detector.calibration import Label, Thresholds
+from unfake.judgement import Ground
 from unfake.record import record_html, record_json
-from unfake.report import HEADLINES, Report, percent
+from unfake.report import Report, percent
 from unfake.services import Download, Examination
 from unfake.ui import overlay
 from unfake.ui.html import credit, data_link, facts, link, picture_address
@@ -20,11 +21,26 @@ ADVICE = {
     Label.LIKELY_FAKE: "Don’t use it as a photograph of something that happened without asking its author first.",
     Label.NOT_APPLICABLE: "Nothing was classified.",
 }
+ADVICE |= {
+    Label.DECLARED_AI: ADVICE[Label.LIKELY_FAKE],
+    Label.DECLARED_AI_EDIT: ADVICE[Label.LIKELY_FAKE],
+    Label.DECLARED_CAMERA: "A signature tells who vouches for the picture, not that what it shows is true.",
+}
 ICONS = {
     Label.LIKELY_REAL: '<path d="M12 2 4 5v6c0 5 3.4 9.6 8 11 4.6-1.4 8-6 8-11V5z"/><path d="m8.5 12 2.5 2.5 4.5-5"/>',
     Label.INCONCLUSIVE: '<circle cx="12" cy="12" r="10"/><path d="M9 9.2A3 3 0 1 1 12 13v1.2"/><path d="M12 17.4v.1"/>',
     Label.LIKELY_FAKE: '<path d="M12 2.5 1.8 20.5h20.4z"/><path d="M12 9v5.5"/><path d="M12 17.4v.1"/>',
     Label.NOT_APPLICABLE: '<circle cx="12" cy="12" r="10"/><path d="M7.5 12h9"/>',
+}
+ICONS |= {
+    Label.DECLARED_AI: ICONS[Label.LIKELY_FAKE],
+    Label.DECLARED_AI_EDIT: ICONS[Label.LIKELY_FAKE],
+    Label.DECLARED_CAMERA: ICONS[Label.LIKELY_REAL],
+}
+GROUNDS = {
+    Ground.SIGNED: "Ground: a signature in the file that holds, by a signer on the trust list.",
+    Ground.STATED: "Ground: what the file says of itself.",
+    Ground.PIXELS: "Ground: the pixels, as the network sees them.",
 }
 # What the use of a generated picture as a photograph may bring; a sentence each, and no legal advice.
 STAKES = (
@@ -95,7 +111,7 @@ def _picture(found: Examination, photo: Photo | None) -> str:
     return (
         f'<figure class="uf-map">{image}'
         f'<img class="uf-heat" src="{overlay.heat(report.heatmap)}" alt="Heat map"></figure>'
-        '<div class="uf-legend"><label class="uf-toggle"><input type="checkbox" checked>Show where</label>'
+        '<div class="uf-legend"><label class="uf-toggle"><input type="checkbox">Show where it looked</label>'
         '<span class="uf-ramp">speaks for real <i></i> speaks for generated</span></div>'
     )
 
@@ -116,14 +132,20 @@ def _origin(photo: Photo | None, catalog: Catalog) -> str:
     )
 
 
-def _seconds(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"  # noqa: PLR2004
-
-
 def _seen(report: Report) -> str:
     if not report.views:
         return ""
     return "1 view" if report.views == 1 else f"{report.views} views"
+
+
+def _said(report: Report) -> str:
+    """What the file says of itself, a line a statement; prompts behind a fold."""
+    lines = []
+    for statement in report.provenance:
+        prompt = statement.detail.get("prompt")
+        fold = f"<details><summary>Prompt</summary><p>{escape(prompt)}</p></details>" if prompt else ""
+        lines.append(f'<li data-state="{statement.state.value}">{escape(statement.sentence())}{fold}</li>')
+    return f'<h3>What the file says of itself</h3><ul class="uf-said">{"".join(lines)}</ul>' if lines else ""
 
 
 def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo: Photo | None = None) -> str:
@@ -145,14 +167,16 @@ def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo:
         ("Fingerprint", f'<code title="sha256 {picture.sha256}">{picture.sha256[:16]}</code>'),
         ("Checked by", f"{escape(report.checkpoint)}, {escape(report.runtime)}"),
         ("Looked at", _seen(report)),
-        ("Took", _seconds(report.timing_ms)),
     ]
+    warning = f'<p class="uf-banner uf-bad" role="alert">{escape(report.warning)}</p>' if report.warning else ""
     notice = f'<p class="uf-banner">{escape(report.notice)}</p>' if report.notice else ""
     return (
         f'<article class="uf uf-verdict uf-{report.label.value}" data-label="{report.label.value}" aria-live="polite">'
-        f"<header>{_icon(report.label)}<div><h2>{HEADLINES[report.label]}</h2>{number}</div></header>"
-        f'<div class="uf-body">{scale}{_picture(found, photo)}{_origin(photo, catalog)}'
-        f"<p>{escape(report.reason)} {ADVICE[report.label]}</p>{notice}{facts(pairs)}"
+        f"<header>{_icon(report.label)}<div><h2>{escape(report.headline)}</h2>{number}"
+        f'<p class="uf-quiet uf-ground">{GROUNDS[report.ground]}</p></div></header>'
+        f'<div class="uf-body">{warning}{scale}{_picture(found, photo)}{_origin(photo, catalog)}'
+        f"<p>{escape(report.reason)} {ADVICE[report.label]}</p>{notice}{_said(report)}"
+        f"<details><summary>Details of the check</summary>{facts(pairs)}</details>"
         '<p class="uf-quiet uf-note">An estimate by a neural network, not proof. '
         "How often it is wrong, and on what, stands under About.</p></div></article>"
     )
@@ -181,7 +205,7 @@ def download(taken: Download, found: Examination) -> str:
         address += ("&" if "?" in address else "?") + urlencode({"dl": taken.file_name})
     credit_line = (record["credit"] or {}).get("text") or photo.photographer.name
     return (
-        f'<article class="uf uf-taken" role="status"><h3>{HEADLINES[found.report.label]}: your download starts</h3>'
+        f'<article class="uf uf-taken" role="status"><h3>{escape(found.report.headline)}: your download starts</h3>'
         f'<p><a class="uf-start" href="{escape(address)}" download="{escape(taken.file_name)}">'
         f"{escape(taken.file_name)}</a> does not appear? Click its name.</p>"
         f'<p>Credit: <span class="uf-credit">{escape(credit_line)}</span></p>'

@@ -31,6 +31,9 @@ BADGES = {
     Label.INCONCLUSIVE: "unsure",
     Label.LIKELY_FAKE: "likely AI",
     Label.NOT_APPLICABLE: "no verdict",
+    Label.DECLARED_AI: "AI, says the file",
+    Label.DECLARED_AI_EDIT: "edited with AI",
+    Label.DECLARED_CAMERA: "camera, signed",
 }
 LOGO = (
     '<svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#4f46e5"/>'

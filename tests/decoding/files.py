@@ -1,0 +1,69 @@
+"""Picture files of unusual kinds, made byte by byte."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+from PIL import Image
+
+
+def saved(image: Image.Image, name: str, **options: object) -> bytes:
+    """The image as a file of this format."""
+    file = io.BytesIO()
+    image.save(file, name, **options)
+    return file.getvalue()
+
+
+def png_with(kind: bytes, content: bytes) -> bytes:
+    """A small red PNG with one more chunk."""
+    data = saved(Image.new("RGB", (8, 8), "red"), "PNG")
+    place = data.index(b"IDAT") - 4
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return data[:place] + chunk + data[place:]
+
+
+def gif_with_comments(blocks: int) -> bytes:
+    """A GIF with a comment of so many blocks before its picture: Pillow reads them in quadratic time."""
+    data = saved(Image.new("P", (8, 8), 1), "GIF")
+    place = data.index(b"\x2c\0\0\0\0")
+    return data[:place] + b"\x21\xfe" + b"\x04aaaa" * blocks + b"\0" + data[place:]
+
+
+def tiff(bits: int, number: int, model: int, pixels: bytes, samples: int = 3) -> bytes:
+    """An uncompressed TIFF of 4 x 4 px: bits a sample, SampleFormat, PhotometricInterpretation (TIFF 6.0)."""
+    entries = [
+        (256, 4, [4]),
+        (257, 4, [4]),
+        (258, 3, [bits] * samples),
+        (259, 3, [1]),
+        (262, 3, [model]),
+        (273, 4, [8]),
+        (277, 3, [samples]),
+        (278, 4, [4]),
+        (279, 4, [len(pixels)]),
+        (339, 3, [number] * samples),
+    ]
+    start = 8 + len(pixels)
+    after = start + 2 + 12 * len(entries) + 4
+    table, more = struct.pack("<H", len(entries)), b""
+    for tag, kind, values in entries:
+        body = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        inside = body.ljust(4, b"\0") if len(body) <= 4 else struct.pack("<I", after + len(more))
+        more += body if len(body) > 4 else b""
+        table += struct.pack("<HHI", tag, kind, len(values)) + inside
+    return b"II*\0" + struct.pack("<I", start) + pixels + table + bytes(4) + more
+
+
+def bmp(pixels: bytes, size: tuple[int, int], bits: int, compression: int, profile: bytes = b"") -> bytes:
+    """A BMP with a BITMAPV5HEADER, BGRA masks, a palette of black and red where ``bits`` is 4, and a profile."""
+    palette = b"\0\0\0\0\0\0\xff\0" if bits == 4 else b""
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    kind = int.from_bytes(b"MBED", "big") if profile else 0
+    head = struct.pack("<IiiHHIIiiII", 124, *size, 1, bits, compression, len(pixels), 0, 0, len(palette) // 4, 0)
+    head += struct.pack("<5I48xIIII", *masks, kind, 4, 124 + len(palette) + len(pixels), len(profile), 0)
+    start = 14 + len(head) + len(palette)
+    return (
+        struct.pack("<2sIII", b"BM", start + len(pixels) + len(profile), 0, start) + head + palette + pixels + profile
+    )

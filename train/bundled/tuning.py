@@ -1,0 +1,228 @@
+"""A tower, tuned: a linear head fitted on what the frozen tower sees, then adapters in its upper blocks and the head.
+
+The head comes first and learns slowly afterwards: a high rate undoes it before the blocks have learned anything.
+Adapters are trained on a part of each view's patches (Liu et al., PatchDropout, WACV 2023), which costs half of the
+time, and on all of them at the end. They are merged into the weights, so that the app runs the same graph as before.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from train.bundled import lora
+from train.bundled.data import PixelStore
+from train.bundled.drawn import FAR, NEAR, DrawnViews, view
+from train.bundled.head import Head, flattened
+from train.bundled.pairs import Running, learning_rate, normaliser
+from train.bundled.recipe import Recipe
+from train.bundled.tower import fill
+from train.pool import Row
+from unfake.detector.tower import TowerClassifier, passed_on
+
+BATCH = 32  # views that pass the frozen tower at once
+
+
+def chances(rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> NDArray[np.float64]:
+    """How often each picture is drawn within its label: by source as the root of its size, 0 for those left out.
+
+    Times ``recipe.modern`` unless the source is an older one, and ``recipe.portraits`` for real portraits.
+    """
+    out = set(left_out)
+    counts = Counter((row.source, row.label) for row in rows if row.path not in out)
+    found = np.zeros(len(rows))
+    for number, row in enumerate(rows):
+        if row.path in out:
+            continue
+        boost = recipe.portraits[row.label] if row.source in recipe.portrait_sources else 1.0
+        if row.source not in (*recipe.portrait_sources, *recipe.older):
+            boost = recipe.modern
+        found[number] = boost / math.sqrt(counts[row.source, row.label])
+    return found
+
+
+@dataclass(frozen=True)
+class Seen:
+    """``features`` ``[N, blocks, width]``: class tokens of views; ``which``: of which picture each view is."""
+
+    features: NDArray[np.float16]
+    which: NDArray[np.int64]
+
+    def save(self, file: Path) -> None:
+        """Write everything, and put it in place only when it is whole."""
+        temporary = file.with_suffix(".part.npz")
+        np.savez(temporary, features=self.features, which=self.which)
+        temporary.replace(file)
+
+    @classmethod
+    def load(cls, file: Path) -> Seen:
+        """What `save` wrote."""
+        stored = np.load(file)
+        return cls(stored["features"], stored["which"])
+
+    @classmethod
+    def collect(cls, store: PixelStore, rows: Sequence[Row], recipe: Recipe, weights: Path) -> Seen:
+        """Pass a near and a far view of at most ``recipe.seen`` pictures of each source and label through the tower."""
+        rng = np.random.default_rng(recipe.seed)
+        cells: Counter[tuple[str, str]] = Counter()
+        chosen = []
+        for number in rng.permutation(len(rows)):
+            key = rows[number].source, rows[number].label
+            if cells[key] < (recipe.seen_older if key[0] in recipe.older else recipe.seen):
+                cells[key] += 1
+                chosen.append(int(number))
+        model = untuned(recipe, weights).eval()
+        prepare = Prepared(recipe)
+        views = [view(store[i], kind, recipe.drawing, rng) for i in sorted(chosen) for kind in (NEAR, FAR)]
+        found = []
+        for start in range(0, len(views), BATCH):
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+                tokens = passed_on(model.backbone, prepare(torch.from_numpy(np.stack(views[start : start + BATCH]))))
+                kept = [each[:, 0] for number, each in enumerate(tokens) if number in recipe.blocks]
+            found.append(torch.stack(kept, 1).half().numpy())
+        return cls(np.concatenate(found), np.repeat(sorted(chosen), 2))
+
+    def head(self, rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> Head:
+        """A linear head on the views of the pictures that are not left out, both labels weighing alike."""
+        weight = chances([rows[i] for i in self.which], left_out, recipe)
+        used = weight > 0
+        fake = np.array([rows[i].label == "fake" for i in self.which])[used]
+        weight = weight[used]
+        for label in (False, True):
+            weight[fake == label] /= weight[fake == label].sum()
+        return Head.fit(flattened(self.features[used][:, :, None]), fake, weight, recipe.strength)
+
+
+class Prepared:
+    """Turns uint8 views ``[N, size, size, 3]`` into the network's input."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.scale, self.shift = normaliser(list(recipe.mean), list(recipe.std))
+
+    def __call__(self, views: Tensor) -> Tensor:
+        """Float ``[N, 3, size, size]``."""
+        return views.permute(0, 3, 1, 2).float() * self.scale + self.shift
+
+
+def untuned(recipe: Recipe, weights: Path, head: Head | None = None) -> TowerClassifier:
+    """The tower with a head; raises RunError where ``weights`` are not the tower's."""
+    model = TowerClassifier(recipe.backbone, 2, recipe.blocks)
+    fill(model.backbone, recipe.backbone, weights)
+    if head is not None:
+        half = torch.from_numpy(head.weight).float() / 2  # both logits, so that their difference is the margin
+        with torch.no_grad():
+            model.classifier.weight.copy_(torch.stack((-half, half)))
+            model.classifier.bias.copy_(torch.tensor((-head.bias / 2, head.bias / 2)))
+    return model
+
+
+def forward(model: TowerClassifier, pixels: Tensor, first: int, kept: float) -> Tensor:
+    """Logits ``[N, 2]``; blocks from ``first`` on see the share ``kept`` of the patches, and nothing before learns."""
+    vit, found = model.backbone, []
+    with torch.no_grad():
+        tokens: Tensor = vit.norm_pre(vit._pos_embed(vit.patch_embed(pixels)))
+        for number, block in enumerate(vit.blocks[:first]):
+            tokens = block(tokens)
+            if number in model.blocks:
+                found.append(nn.functional.normalize(tokens[:, 0].float(), dim=-1))
+        if kept < 1:
+            count = tokens.shape[1] - 1
+            picked = torch.rand(len(tokens), count).argsort(1)[:, : int(count * kept)] + 1
+            patches = torch.gather(tokens, 1, picked[:, :, None].expand(-1, -1, tokens.shape[2]))
+            tokens = torch.cat([tokens[:, :1], patches], 1)
+    for number, block in enumerate(vit.blocks[first:], first):
+        tokens = block(tokens)
+        if number in model.blocks:
+            found.append(nn.functional.normalize(tokens[:, 0].float(), dim=-1))
+    logits: Tensor = model.classifier(torch.cat(found, -1))
+    return logits
+
+
+class Tuning:
+    """Adapters and head of one network, their optimiser, and how far they are."""
+
+    def __init__(self, model: TowerClassifier, recipe: Recipe) -> None:
+        self.model, self.recipe, self.step = model, recipe, 0
+        torch.manual_seed(recipe.seed)
+        self.adapters = lora.adapt(model.backbone, recipe.first, recipe.rank)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": self.adapters, "peak": recipe.learning_rate},
+                {"params": list(model.classifier.parameters()), "peak": recipe.head_learning_rate},
+            ],
+            weight_decay=recipe.weight_decay,
+        )
+
+    def save(self, file: Path) -> None:
+        """Write everything, and put it in place only when it is whole."""
+        state = {"step": self.step, "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        torch.save(state, file.with_suffix(".tmp"))
+        file.with_suffix(".tmp").replace(file)
+
+    def load(self, file: Path) -> None:
+        """Take up what `save` wrote."""
+        state = torch.load(file, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = int(state["step"])
+
+    def learn(self, pixels: Tensor, labels: Tensor) -> float:
+        """One step on a batch; returns its loss."""
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, recipe.steps, group["peak"], recipe.warmup)
+        kept = recipe.kept if self.step < recipe.steps * (1 - recipe.whole) else 1.0
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = forward(self.model, pixels, recipe.first, kept)
+        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.adapters, 1.0)
+        self.optimizer.step()
+        self.step += 1
+        return loss.item()
+
+
+def tune(
+    model: TowerClassifier, store: PixelStore, weights: NDArray[np.float64], recipe: Recipe, run: Path
+) -> TowerClassifier:
+    """Tune ``model`` in place, and merge what it learned; a stop costs ``recipe.save_every`` steps at most.
+
+    ``weights``: how often each of the store's pictures is drawn. State and progress go to ``run``.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    tuning, state = Tuning(model, recipe), run / "state.pt"
+    if state.is_file():
+        tuning.load(state)
+        print(f"{run.name}: resumed at step {tuning.step}", flush=True)
+    views = DrawnViews(store, weights, recipe.drawing, 1000 * recipe.seed + tuning.step)
+    ahead = 4 if recipe.workers else None
+    loader = DataLoader(views, recipe.batch // 2, num_workers=recipe.workers, prefetch_factor=ahead)
+    prepare, loss, started, first = Prepared(recipe), Running(), time.monotonic(), tuning.step
+    model.train()
+    for crops, labels in loader:
+        if tuning.step >= recipe.steps:
+            break
+        loss.add(tuning.learn(prepare(crops.flatten(0, 1)), labels.flatten()))
+        if tuning.step % 10 == 0:
+            seconds = (time.monotonic() - started) / ((tuning.step - first) * recipe.batch)
+            print(f"{run.name}: step {tuning.step}, loss {loss.mean:.3f}, {seconds:.3f} s a view", flush=True)
+        if tuning.step % recipe.save_every == 0:
+            tuning.save(state)
+    lora.merge(model.backbone)
+    return model.eval()
+
+
+def averaged(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of the weights of networks that started alike (Wortsman et al., Model soups, ICML 2022)."""
+    return {name: torch.stack([state[name].float() for state in states]).mean(0) for name in states[0]}

@@ -1,0 +1,114 @@
+"""UnFake without a screen: ``python -m unfake classify PATH… [--json|--csv]``.
+
+Each PATH is a picture, a folder, or a ZIP file. Exit status: 0 if all pictures are real or inconclusive, 1 if some are
+likely AI or say that they are, 2 if some could not be read, or nothing could be done at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from unfake.detector.calibration import Label
+from unfake.errors import UnfakeError
+from unfake.report import percent
+from unfake.services import Answer, Services
+from unfake.settings import Settings
+
+ALL_REAL, SOME_AI, SOME_UNREAD = 0, 1, 2
+AI = frozenset({Label.LIKELY_FAKE, Label.DECLARED_AI, Label.DECLARED_AI_EDIT})
+COLUMNS = ("name", "label", "ground", "probability_of_fake", "headline", "reason", "checkpoint", "sha256", "error")
+_FORMULA = re.compile(r"^[=+\-@\t\r]")  # OWASP, CSV Injection: a spreadsheet would run it
+
+Row = Callable[[Answer], None]
+
+
+def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
+    """Run the command; gives the exit status."""
+    out = out or sys.stdout
+    parser = argparse.ArgumentParser(prog="python -m unfake", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    classify = commands.add_parser("classify", help="say of pictures whether they are AI-generated")
+    classify.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, folder or ZIP file")
+    form = classify.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a line: name, report, error")
+    form.add_argument("--csv", action="store_true", help="a table with a header")
+    asked = parser.parse_args(arguments)
+    row = _json_row(out) if asked.json else _csv_row(out) if asked.csv else _text_row(out)
+    try:
+        services = Services(Settings.from_env(dotenv=Path(".env")))
+        return _status(services.classify_batch(asked.paths), row)
+    except UnfakeError as error:
+        sys.stderr.write(f"{error}\n")
+        return SOME_UNREAD
+
+
+def _status(answers: Iterable[Answer], row: Row) -> int:
+    """Write each answer as it comes; gives the exit status of all."""
+    status, count = ALL_REAL, 0
+    for answer in answers:
+        row(answer)
+        count += 1
+        if answer.report is None:
+            status = SOME_UNREAD
+        elif answer.report.label in AI:
+            status = max(status, SOME_AI)
+    if not count:
+        sys.stderr.write("There is no picture there.\n")
+        return SOME_UNREAD
+    return status
+
+
+def _text_row(out: TextIO) -> Row:
+    def row(answer: Answer) -> None:
+        report = answer.report
+        if report is None:
+            out.write(f"{_line(answer.name)}: {answer.error}\n")
+        else:
+            number = "" if report.probability is None else f", {percent(report.probability)} AI"
+            out.write(f"{_line(answer.name)}: {report.headline} ({report.ground.value}{number})\n")
+            if report.warning:
+                out.write(f"  {_line(report.warning)}\n")
+        out.flush()
+
+    return row
+
+
+def _json_row(out: TextIO) -> Row:
+    def row(answer: Answer) -> None:
+        report = answer.report and answer.report.to_json()
+        out.write(json.dumps({"name": answer.name, "report": report, "error": answer.error}) + "\n")
+        out.flush()
+
+    return row
+
+
+def _csv_row(out: TextIO) -> Row:
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow(COLUMNS)
+
+    def row(answer: Answer) -> None:
+        report, cells = answer.report, [""] * 7
+        if report is not None:
+            number = "" if report.probability is None else f"{report.probability:.4f}"
+            what = (report.label.value, report.ground.value, number, report.headline, report.reason)
+            cells = [*what, report.checkpoint, report.picture.sha256]
+        writer.writerow([_FORMULA.sub(r"'\g<0>", _line(cell)) for cell in (answer.name, *cells, answer.error or "")])
+        out.flush()
+
+    return row
+
+
+def _line(text: str) -> str:
+    """Text on one line that every terminal and file can hold."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

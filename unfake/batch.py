@@ -1,0 +1,116 @@
+"""Many pictures at once: files, folders and ZIP files, opened one at a time and within the limits."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from unfake.errors import PictureError
+from unfake.fetch import too_many_bytes
+from unfake.intake import Limits
+
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "mpo",
+        "png",
+        "webp",
+        "gif",
+        "tif",
+        "tiff",
+        "bmp",
+        "heic",
+        "heif",
+        "avif",
+    )
+)
+"""What counts as a picture in a folder or a ZIP file; a file that is named itself is opened whatever it is called."""
+MOST_PICTURES = 10_000
+"""Pictures that one batch goes through; the line after the last says so."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A picture of a batch; ``read`` gives its bytes and raises PictureError."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+def members(paths: Sequence[Path], limits: Limits) -> Iterator[Member]:
+    """The pictures at these paths, each once it is asked for; what cannot be opened is a member that raises."""
+    count = 0
+    for path in paths:
+        for member in _of_path(path, limits):
+            count += 1
+            if count > MOST_PICTURES:
+                yield _refused(str(path), f"A batch ends after {MOST_PICTURES:,} pictures; the rest was left out.")
+                return
+            yield member
+
+
+def _of_path(path: Path, limits: Limits) -> Iterator[Member]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            inner = file.relative_to(path)
+            hidden = any(part.startswith(".") for part in inner.parts)
+            if file.suffix.lower() in SUFFIXES and not hidden and file.is_file():
+                yield Member(str(path / inner), partial(_read_file, file, limits))
+    elif path.suffix.lower() == ".zip":
+        yield from _of_archive(path, limits)
+    else:
+        yield Member(str(path), partial(_read_file, path, limits))
+
+
+def _of_archive(path: Path, limits: Limits) -> Iterator[Member]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile, ValueError):
+        yield _refused(str(path), "That ZIP file is not there, or cannot be read.")
+        return
+    with archive:
+        for entry in archive.infolist():
+            inner = Path(entry.filename)
+            hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
+            if inner.suffix.lower() in SUFFIXES and not hidden and not entry.is_dir():
+                yield Member(f"{path}/{entry.filename}", partial(_read_entry, archive, entry, limits))
+
+
+def _read_file(file: Path, limits: Limits) -> bytes:
+    try:
+        if not file.is_file():
+            raise PictureError("The picture file is not there, or cannot be read.")
+        with file.open("rb") as opened:
+            return _within(opened.read(limits.bytes + 1), limits)
+    except (OSError, ValueError) as problem:
+        raise PictureError("The picture file is not there, or cannot be read.") from problem
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: Limits) -> bytes:
+    """The bytes of an entry, unpacked no further than the limit, whatever size it claims."""
+    try:
+        with archive.open(entry) as opened:
+            return _within(opened.read(limits.bytes + 1), limits)
+    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
+        raise PictureError("The picture in the ZIP file is damaged, encrypted or packed unusually.") from problem
+
+
+def _within(data: bytes, limits: Limits) -> bytes:
+    if len(data) > limits.bytes:
+        raise too_many_bytes(limits.bytes)
+    return data
+
+
+def _refused(name: str, why: str) -> Member:
+    def read() -> bytes:
+        raise PictureError(why)
+
+    return Member(name, read)

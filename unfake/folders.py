@@ -1,0 +1,71 @@
+"""Folders that this program writes into: its own, readable by its user alone, and replaceable when they are not.
+
+A folder that somebody else owns or may write into is not used: what lies there could be put there to be believed
+(compiled graphs, verdicts) or read by whoever shares the machine (pictures that people upload).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+_temporary: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends
+
+
+def default_cache() -> Path:
+    """``unfake`` in the user's cache folder (XDG Base Directory Specification 0.8)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "unfake"
+
+
+def usable(asked: Path) -> tuple[Path, str | None]:
+    """The folder asked for, made if missing (mode 0700), or a temporary one and a sentence that says why.
+
+    The temporary one has a name that nobody can guess, mode 0700, and ends with the process.
+
+    >>> folder, notice = usable(Path("/dev/null/cache"))
+    >>> notice
+    'The folder cache cannot be written, so what UnFake keeps there is kept in a temporary one until it ends.'
+    """
+    try:
+        asked.mkdir(mode=0o700, parents=True, exist_ok=True)
+        why = objection(asked)
+        if why is None:
+            with tempfile.TemporaryFile(dir=asked):
+                return asked, None
+    except OSError:
+        why = "cannot be written"
+    temporary = tempfile.TemporaryDirectory(prefix="unfake-", ignore_cleanup_errors=True)
+    _temporary.append(temporary)
+    notice = f"The folder {asked.name} {why}, so what UnFake keeps there is kept in a temporary one until it ends."
+    _log.warning("%s (%s)", notice, asked)
+    return Path(temporary.name), notice
+
+
+def objection(path: Path) -> str | None:
+    """Why nothing that lies in this file or folder is to be trusted, or None; raises OSError.
+
+    Its owner has to be this user or root, and nobody else may have the right to write.
+    """
+    found = path.stat()
+    if not hasattr(os, "getuid"):
+        return None
+    if found.st_uid not in (os.getuid(), 0):
+        return "belongs to somebody else"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "can be written by others"
+    return None
+
+
+def sweep(folder: Path, seconds: float) -> None:
+    """Delete the files under ``folder`` that are older than ``seconds``: left there by a process that was killed."""
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file() and path.lstat().st_mtime < time.time() - seconds:
+                path.unlink()
+        except OSError as error:
+            _log.warning("%s cannot be deleted: %s", path.name, error)
