@@ -86,7 +86,7 @@ def begin_download(
         thresholds = services.checkpoint.config.thresholds
     except UnfakeError as error:
         return html.message("Not downloaded", str(error), error=True), *questions(False), None
-    if found.report.label is Label.LIKELY_REAL:
+    if found.report.label in (Label.LIKELY_REAL, Label.DECLARED_CAMERA):
         return take(services, photo_id, found, visitor), *questions(False), found
     return cards.question(found, thresholds, services.catalog, photo), *questions(True), found
 

@@ -14,6 +14,7 @@ from unfake.ui.html import badge, credit, message, picture_address
 # Under this many requests left, the app warns before they run out.
 FEW_REQUESTS = 10
 EMPTY_CHECKS: Mapping[str, Check] = {}
+AI = (Label.LIKELY_FAKE, Label.DECLARED_AI, Label.DECLARED_AI_EDIT)
 
 
 def tile(photo: Photo, catalog: Catalog, check: Check | None = None) -> str:
@@ -30,7 +31,7 @@ def tile(photo: Photo, catalog: Catalog, check: Check | None = None) -> str:
 
 
 def _is_likely_fake(check: Check | None) -> bool:
-    return bool(check and check.report and check.report.label is Label.LIKELY_FAKE)
+    return bool(check and check.report and check.report.label in AI)
 
 
 def gallery(
@@ -79,7 +80,14 @@ def progress(done: int, total: int) -> str:
 def progress_done(checks: Iterable[Check]) -> str:
     """What a scan found, in numbers."""
     labels = Counter(c.report.label if c.report else None for c in checks)
-    words = [(Label.LIKELY_FAKE, "likely AI"), (Label.INCONCLUSIVE, "unsure"), (Label.LIKELY_REAL, "likely real")]
+    words = [
+        (Label.LIKELY_FAKE, "likely AI"),
+        (Label.DECLARED_AI, "AI by their own word"),
+        (Label.DECLARED_AI_EDIT, "edited with AI by their own word"),
+        (Label.INCONCLUSIVE, "unsure"),
+        (Label.LIKELY_REAL, "likely real"),
+        (Label.DECLARED_CAMERA, "signed by a camera"),
+    ]
     parts = [f"{labels[label]} {word}" for label, word in words if labels[label]]
     parts += [f"{labels[Label.NOT_APPLICABLE]} without a verdict"] if labels[Label.NOT_APPLICABLE] else []
     parts += [f"{labels[None]} could not be fetched"] if labels[None] else []
