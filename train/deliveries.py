@@ -19,7 +19,7 @@ from PIL import Image, ImageEnhance
 
 from unfake.detector.views import Pixels
 
-pillow_heif.register_heif_opener()  # type: ignore[no-untyped-call]
+pillow_heif.register_heif_opener()
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 
 
