@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from unfake.catalog.photo import Catalog, Photo
 from unfake.detector.calibration import Label, Thresholds
+from unfake.judgement import Ground
 from unfake.record import record_html, record_json
 from unfake.report import HEADLINES, Report, percent
 from unfake.services import Download, Examination
@@ -35,6 +36,11 @@ ICONS |= {
     Label.DECLARED_AI: ICONS[Label.LIKELY_FAKE],
     Label.DECLARED_AI_EDIT: ICONS[Label.LIKELY_FAKE],
     Label.DECLARED_CAMERA: ICONS[Label.LIKELY_REAL],
+}
+GROUNDS = {
+    Ground.SIGNED: "Because of a signature in the file that holds.",
+    Ground.STATED: "Because the file says so itself.",
+    Ground.PIXELS: "By what a neural network sees in the picture.",
 }
 # What the use of a generated picture as a photograph may bring; a sentence each, and no legal advice.
 STAKES = (
@@ -126,10 +132,6 @@ def _origin(photo: Photo | None, catalog: Catalog) -> str:
     )
 
 
-def _seconds(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"  # noqa: PLR2004
-
-
 def _seen(report: Report) -> str:
     if not report.views:
         return ""
@@ -140,13 +142,16 @@ def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo:
     """The answer: label in words, probability on the scale, heat map over the picture, and who says so."""
     report = found.report
     picture = report.picture
-    number = ""
-    if report.probability is not None:
+    number, scale = "", ""
+    if report.probability is not None and thresholds.label(report.probability) is report.label:
+        scale = _scale(report.probability, thresholds)
         number = (
             f'<p class="uf-quiet">Estimated probability that it is generated or manipulated: '
             f"<b>{percent(report.probability)}</b></p>"
         )
-    scale = "" if report.probability is None else _scale(report.probability, thresholds)
+    said = "".join(f"<li>{escape(statement.sentence())}</li>" for statement in report.provenance)
+    evidence = f'<h3>What the file says of itself</h3><ul class="uf-said">{said}</ul>' if said else ""
+    warning = f'<p class="uf-banner">{escape(report.warning)}</p>' if report.warning else ""
     pairs = [
         (
             "Picture",
@@ -155,14 +160,15 @@ def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo:
         ("Fingerprint", f'<code title="sha256 {picture.sha256}">{picture.sha256[:16]}</code>'),
         ("Checked by", f"{escape(report.checkpoint)}, {escape(report.runtime)}"),
         ("Looked at", _seen(report)),
-        ("Took", _seconds(report.timing_ms)),
     ]
     notice = f'<p class="uf-banner">{escape(report.notice)}</p>' if report.notice else ""
     return (
         f'<article class="uf uf-verdict uf-{report.label.value}" data-label="{report.label.value}" aria-live="polite">'
-        f"<header>{_icon(report.label)}<div><h2>{HEADLINES[report.label]}</h2>{number}</div></header>"
-        f'<div class="uf-body">{scale}{_picture(found, photo)}{_origin(photo, catalog)}'
-        f"<p>{escape(report.reason)} {ADVICE[report.label]}</p>{notice}{facts(pairs)}"
+        f"<header>{_icon(report.label)}<div><h2>{escape(report.headline)}</h2>{number}"
+        f'<p class="uf-quiet">{GROUNDS[report.ground]}</p></div></header>'
+        f'<div class="uf-body">{warning}<p>{escape(report.reason)} {ADVICE[report.label]}</p>{scale}'
+        f"{_picture(found, photo)}{_origin(photo, catalog)}{evidence}{notice}"
+        f"<details><summary>Technical details</summary>{facts(pairs)}</details>"
         '<p class="uf-quiet uf-note">An estimate by a neural network, not proof. '
         "How often it is wrong, and on what, stands under About.</p></div></article>"
     )
