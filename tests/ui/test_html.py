@@ -74,7 +74,16 @@ def test_every_label_has_its_words(label: Label, headline: str) -> None:
     markup = cards.verdict(examination(label, probability), THRESHOLDS, SampleCatalog())
     assert headline in markup
     assert f'data-label="{label.value}"' in markup
-    assert ("uf-scale" in markup) == (probability is not None)
+    assert ("uf-scale" in markup) == (label is Label.INCONCLUSIVE)  # 50 % lies in no other label's zone
+
+
+def test_no_needle_in_the_zone_of_another_verdict_and_no_number_beside_unsure() -> None:
+    markup = cards.verdict(examination(Label.INCONCLUSIVE, 0.95), THRESHOLDS, SampleCatalog())
+    assert "uf-scale" not in markup
+    assert "95 %" not in markup
+    assert "uf-scale" in cards.verdict(examination(Label.LIKELY_FAKE, 0.95), THRESHOLDS, SampleCatalog())
+    assert html.verdict_badge(Label.INCONCLUSIVE, 0.95) == '<span class="uf-badge uf-inconclusive">unsure</span>'
+    assert "95 %" in html.verdict_badge(Label.LIKELY_FAKE, 0.95)
 
 
 @pytest.mark.parametrize(

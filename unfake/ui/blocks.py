@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from unfake.errors import UnfakeError
 from unfake.services import Examination, Services
@@ -35,7 +36,7 @@ def build(services: Services) -> gr.Blocks:
             with gr.Tab("Details", id="details"):
                 details_tab = details.build()
             with gr.Tab("Classify", id="classify"):
-                classify_tab = classify.build(services, visitor)
+                classify.build(services, visitor)
             with gr.Tab("History", id="history") as history_page:
                 history_tab = history.build()
             with gr.Tab("About", id="about") as about_page:
@@ -43,8 +44,8 @@ def build(services: Services) -> gr.Blocks:
         api.build(services)
 
         _connect_gallery(services, tabs, search_tab, gallery_tab)
-        _connect_details(services, tabs, gallery_tab, details_tab)
-        _connect_classify(services, tabs, details_tab, classify_tab, visitor)
+        classifying = _connect_classify(services, details_tab, visitor)
+        _connect_details(services, tabs, gallery_tab, details_tab, classifying)
         _connect_download(services, tabs, details_tab, visitor)
         history_page.select(lambda key: history.show(services, key), visitor, history_tab.table, **PRIVATE)
         history_tab.clear.click(lambda key: history.forget(services, key), visitor, history_tab.table, **PRIVATE)
@@ -126,9 +127,13 @@ def _connect_gallery(
 
 
 def _connect_details(
-    services: Services, tabs: gr.Tabs, gallery_tab: gallery.GalleryTab, details_tab: details.DetailsTab
+    services: Services,
+    tabs: gr.Tabs,
+    gallery_tab: gallery.GalleryTab,
+    details_tab: details.DetailsTab,
+    classifying: Dependency,
 ) -> None:
-    """A click in the gallery opens a photo."""
+    """A click in the gallery opens a photo, and ends the wait for the verdict on the one before."""
     tab = details_tab
 
     def open_photo(photo_id: str) -> tuple[Any, ...]:
@@ -139,41 +144,34 @@ def _connect_details(
         gallery_tab.clicked,
         [tabs, tab.card, tab.classify, tab.download, tab.panel, tab.anyway, tab.another, tab.opened, tab.examined],
         js=gallery.CLICKED_PHOTO,
+        cancels=[classifying],
         **LATEST,
     )
 
 
-def _connect_classify(
-    services: Services,
-    tabs: gr.Tabs,
-    details_tab: details.DetailsTab,
-    classify_tab: classify.ClassifyTab,
-    visitor: gr.BrowserState,
-) -> None:
-    """ "Classify" in Details takes the photo to its verdict."""
-
-    def waiting() -> tuple[Any, None, str]:
-        shown = html.message("Looking at the picture …", "This takes a moment.")
-        return gr.Tabs(selected="classify"), None, shown
+def _connect_classify(services: Services, details_tab: details.DetailsTab, visitor: gr.BrowserState) -> Dependency:
+    """ "Classify" in Details shows the verdict there; gives the event, for what ends it."""
+    tab = details_tab
 
     def classify_opened(photo_id: str | None, key: str) -> tuple[Any, ...]:
         if photo_id is None:
-            return *classify.NOTHING, None
+            return "", *details.questions(False), None
         try:
             photo = services.photo(photo_id)
         except UnfakeError as error:
-            return html.message("Not classified", str(error), error=True), None, None
-        return classify.answer(services, lambda: services.classify_photo(photo_id, key), photo)
+            return html.message("Not classified", str(error), error=True), *details.questions(False), None
+        shown, _, found = classify.answer(services, lambda: services.classify_photo(photo_id, key), photo)
+        return shown, *details.questions(False), found
 
-    details_tab.classify.click(
-        waiting, None, [tabs, classify_tab.picture, classify_tab.verdict], show_progress="hidden", **PRIVATE
-    ).then(
+    asked = tab.classify.click(
         classify_opened,
-        [details_tab.opened, visitor],
-        [classify_tab.verdict, classify_tab.report, details_tab.examined],
-        show_progress_on=classify_tab.verdict,
-        **PRIVATE,
-    ).then(None, js=classify.SHOW_VERDICT, **PRIVATE)
+        [tab.opened, visitor],
+        [tab.panel, tab.anyway, tab.another, tab.examined],
+        show_progress_on=tab.panel,
+        **LATEST,
+    )
+    asked.then(None, js=details.START_DOWNLOAD, **PRIVATE)
+    return asked
 
 
 def _connect_download(

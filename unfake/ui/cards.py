@@ -38,9 +38,9 @@ ICONS |= {
     Label.DECLARED_CAMERA: ICONS[Label.LIKELY_REAL],
 }
 GROUNDS = {
-    Ground.SIGNED: "Ground: a signature in the file that holds, by a signer on the trust list.",
-    Ground.STATED: "Ground: what the file says of itself.",
-    Ground.PIXELS: "Ground: the pixels, as the network sees them.",
+    Ground.SIGNED: "Because of a signature in the file that holds.",
+    Ground.STATED: "Because the file says so itself.",
+    Ground.PIXELS: "By what a neural network sees in the picture.",
 }
 # What the use of a generated picture as a photograph may bring; a sentence each, and no legal advice.
 STAKES = (
@@ -152,13 +152,14 @@ def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo:
     """The answer: label in words, probability on the scale, heat map over the picture, and who says so."""
     report = found.report
     picture = report.picture
-    number = ""
-    if report.probability is not None:
+    number, scale = "", ""
+    if report.probability is not None and thresholds.label(report.probability) is report.label:
+        scale = _scale(report.probability, thresholds)
         number = (
             f'<p class="uf-quiet">Estimated probability that it is generated or manipulated: '
             f"<b>{percent(report.probability)}</b></p>"
         )
-    scale = "" if report.probability is None else _scale(report.probability, thresholds)
+    warning = f'<p class="uf-banner uf-bad" role="alert">{escape(report.warning)}</p>' if report.warning else ""
     pairs = [
         (
             "Picture",
@@ -168,15 +169,14 @@ def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo:
         ("Checked by", f"{escape(report.checkpoint)}, {escape(report.runtime)}"),
         ("Looked at", _seen(report)),
     ]
-    warning = f'<p class="uf-banner uf-bad" role="alert">{escape(report.warning)}</p>' if report.warning else ""
     notice = f'<p class="uf-banner">{escape(report.notice)}</p>' if report.notice else ""
     return (
         f'<article class="uf uf-verdict uf-{report.label.value}" data-label="{report.label.value}" aria-live="polite">'
         f"<header>{_icon(report.label)}<div><h2>{escape(report.headline)}</h2>{number}"
         f'<p class="uf-quiet uf-ground">{GROUNDS[report.ground]}</p></div></header>'
-        f'<div class="uf-body">{warning}{scale}{_picture(found, photo)}{_origin(photo, catalog)}'
-        f"<p>{escape(report.reason)} {ADVICE[report.label]}</p>{notice}{_said(report)}"
-        f"<details><summary>Details of the check</summary>{facts(pairs)}</details>"
+        f'<div class="uf-body">{warning}<p>{escape(report.reason)} {ADVICE[report.label]}</p>{scale}'
+        f"{_picture(found, photo)}{_origin(photo, catalog)}{_said(report)}{notice}"
+        f"<details><summary>Technical details</summary>{facts(pairs)}</details>"
         '<p class="uf-quiet uf-note">An estimate by a neural network, not proof. '
         "How often it is wrong, and on what, stands under About.</p></div></article>"
     )

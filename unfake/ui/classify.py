@@ -106,7 +106,8 @@ def build(services: Services, visitor: gr.BrowserState) -> ClassifyTab:
         if not given.strip():
             return html.message("No address given", "Paste the http(s) address of a picture."), None
         progress(0.2, desc="Fetching the picture")
-        return answer(services, lambda: services.classify_url(given, key))[:2]
+        whole = f"https://{given.strip()}" if given.strip().lower().startswith("www.") else given
+        return answer(services, lambda: services.classify_url(whole, key))[:2]
 
     results = [verdict, report]
     given = gr.on(

@@ -121,9 +121,11 @@ def badge(check: Check | None) -> str:
 
 
 def verdict_badge(label: Label, probability: float | None) -> str:
-    """A verdict in a word, with the probability of fake."""
-    number = "" if probability is None else f" · {percent(probability)}"
-    if label in (Label.LIKELY_REAL, Label.INCONCLUSIVE):  # "real · 33 %" would read as a probability of being real
+    """A verdict in a word, with the probability of fake where the verdict says something."""
+    number = ""
+    if probability is not None and label is not Label.INCONCLUSIVE:
+        number = f" · {percent(probability)}"
+    if label is Label.LIKELY_REAL and number:  # "real · 33 %" would read as a probability of being real
         number += " AI"
     return f'<span class="uf-badge uf-{label.value}">{BADGES[label]}{number}</span>'
 
