@@ -1,12 +1,13 @@
 """What a tuned tower reads off the pictures that it never saw, kept view by view: ``margins.npz`` beside each fold.
 
 A fold's tower is its own, so each picture of the fold passes it at every delivery. Margins are kept by view, so that
-any set of views and any weights of them is judged in seconds (`reading`). The tower computes in bf16 where the
+what is made of them is tried in seconds. The tower computes in bf16 where the
 processor can, as the app does.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,13 +60,13 @@ class Margins:
         prepare = Prepared(recipe)
         margins: list[NDArray[np.float32]] = []
         listing: list[tuple[str, str, str, str, str]] = []
-        for row, delivery, views in _cut(tasks):
-            for start in range(0, len(views), BATCH):
-                part = torch.from_numpy(views[start : start + BATCH])
-                with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                    logits = model(prepare(part)).float()
-                margins.append((logits[:, 1] - logits[:, 0]).numpy())
-            listing += [(row.source, row.label, row.kind, row.name, delivery)] * len(views)
+        for batch in _batched(_cut(tasks)):
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+                logits = model(prepare(torch.from_numpy(np.stack([view for _, _, view in batch])))).float()
+            margins.append((logits[:, 1] - logits[:, 0]).numpy())
+            listing += [(row.source, row.label, row.kind, row.name, delivery) for row, delivery, _ in batch]
+            if len(listing) // 500 > (len(listing) - len(batch)) // 500:
+                print(f"{len(listing)} views of {len(tasks)} pictures measured", flush=True)
         return cls(np.concatenate(margins), np.array(listing))
 
     def save(self, file: Path) -> None:
@@ -95,7 +96,14 @@ class Margins:
 
 
 def _cut(tasks: Sequence[Task]) -> Iterator[tuple[Row, str, Pixels]]:
+    """Single views ``[size, size, 3]``."""
     with get_context("spawn").Pool(1) as pool:
         for task, found in zip(tasks, pool.imap(_views, tasks, chunksize=2), strict=True):
             for delivery, views in found:
-                yield task[0], delivery, views
+                for view in views:
+                    yield task[0], delivery, view
+
+
+def _batched(views: Iterator[tuple[Row, str, Pixels]]) -> Iterator[list[tuple[Row, str, Pixels]]]:
+    while batch := list(itertools.islice(views, BATCH)):
+        yield batch
