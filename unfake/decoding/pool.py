@@ -1,8 +1,9 @@
 """Where the app decodes: in processes with a deadline and a memory limit, with a bound on all of them together.
 
 There are two lanes. Everything starts in the fast one, for under a second of computing and in little memory. What
-needs more goes on to the slow one, behind others of its kind and at a lower priority: pictures that are slow to decode,
-by nature or by malice, hold up each other and not the usual ones. Nothing is refused for being one of many: it waits.
+needs more goes on to the slow one, behind others of its kind, and at a lower priority where its time was up: pictures
+that are slow to decode, by nature or by malice, hold up each other and not the usual ones. Nothing is refused for being
+one of many: it waits.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ class Lane:
     seconds: float
 
 
-FAST = Lane(256 * _MB, 0.75, 2.5)
-SLOW = Lane(896 * _MB, 4.5, 4.5)  # less the seconds that the fast lane took
+# Computing is what tells a slow picture from a busy machine, so the usual ones are given time to get their share of it.
+FAST = Lane(256 * _MB, 0.75, 15.0)
+SLOW = Lane(896 * _MB, 4.0, 4.0)
 FAST_AT_ONCE = 3
 _ROOM = 32 * _MB  # beside the pixels
 KEPT_PIXELS = 100_000_000  # of decoded pictures, until they are done with
@@ -118,18 +120,16 @@ class Pool:
             return open_here(data, most_pixels, needed)
         order = Order(most_pixels, needed, self.fast.memory, self.fast.processor, self.fast.seconds, slow=False)
         with self._fast.hold(1, PATIENCE):
-            begun = time.monotonic()
             try:
                 return self._open(data, order)
             except TooHeavy as heavy:
-                memory = max(heavy.bytes + _ROOM, self.slow.memory // 4)
+                memory, lapsed = max(heavy.bytes + _ROOM, self.slow.memory // 4), False
             except _Ended:
-                memory = self.slow.memory // 4
-            spent = time.monotonic() - begun
+                memory, lapsed = self.slow.memory // 4, True
         if memory > self.slow.memory:
             raise PictureTooLarge(TOO_HEAVY)
-        seconds = max(self.slow.seconds - spent, self.fast.processor)
-        order = replace(order, memory=memory, processor=self.slow.processor, seconds=seconds, slow=True)
+        slow = self.slow
+        order = replace(order, memory=memory, processor=slow.processor, seconds=slow.seconds, slow=lapsed)
         with self._slow.hold(memory, PATIENCE):
             try:
                 return self._open(data, order)
