@@ -24,5 +24,7 @@ if __name__ == "__main__":
         css_paths=STYLE,
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
+        enable_monitoring=False,
+        auth=settings.auth,
         ssr_mode=False,
     )

@@ -33,6 +33,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("UNFAKE_MAX_MEGAPIXELS", "0"),
         ("UNFAKE_FETCH_SECONDS", "-1"),
         ("UNFAKE_FETCH_SECONDS", "inf"),
+        ("UNFAKE_AUTH", "password"),
+        ("UNFAKE_AUTH", ":password"),
+        ("UNFAKE_AUTH", "ana:"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(name: str, value: str) -> None:
@@ -44,6 +47,12 @@ def test_the_token_is_not_shown() -> None:
     found = Settings.from_env({"HF_TOKEN": "hf_secret"})
     assert found.hub_token == "hf_secret"  # noqa: S105
     assert "hf_secret" not in repr(found)
+
+
+def test_the_password_is_not_shown_and_may_hold_colons() -> None:
+    found = Settings.from_env({"UNFAKE_AUTH": "ana:open:sesame"})
+    assert found.auth == ("ana", "open:sesame")
+    assert "sesame" not in repr(found)
 
 
 def test_the_example_file_is_valid_and_changes_nothing() -> None:

@@ -22,10 +22,11 @@ class Settings:
     """How this instance runs; the names of the variables are in ``.env.example``.
 
     ``model``: folder or ``owner/repo[@revision]`` of the checkpoint. ``space_author``: owner of the Space that the
-    app runs on. ``cache``: folder for the compiled graph and for Unsplash's answers. ``uploads``: folder for pictures that
-    people bring, for an hour; None for one in the cache. ``store``: SQLite file of verdicts and histories; None keeps
-    them in memory. ``unsplash_url``: another address for the API, to try the app
-    against the local one in ``tests/servers``. Secrets stay out of ``repr``.
+    app runs on. ``cache``: folder for the compiled graph and for Unsplash's answers. ``uploads``: folder for pictures
+    that people bring, for an hour; None for one in the cache. ``store``: SQLite file of verdicts and histories; None
+    keeps them in memory. ``auth``: name and password that the page and the endpoints ask for; None for nothing.
+    ``unsplash_url``: another address for the API, to try the app against the local one in ``tests/servers``.
+    Secrets stay out of ``repr``.
     """
 
     model: str | None = None
@@ -35,6 +36,7 @@ class Settings:
     precision: Precision = "auto"
     cache: Path = field(default_factory=default_cache)
     uploads: Path | None = None
+    auth: tuple[str, str] | None = field(default=None, repr=False)
     store: Path | None = None
     unsplash_key: str | None = field(default=None, repr=False)
     unsplash_url: str = API
@@ -62,6 +64,7 @@ class Settings:
             cache=cache,
             uploads=Path(uploads).expanduser() if uploads else None,
             store=None if store == "memory" else Path(store).expanduser(),
+            auth=_auth(values.get("UNFAKE_AUTH")),
             unsplash_key=values.get("UNSPLASH_ACCESS_KEY") or None,
             unsplash_url=values.get("UNFAKE_UNSPLASH_URL") or defaults.unsplash_url,
             limits=Limits(
@@ -77,6 +80,15 @@ def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
     if value not in choices:
         raise SettingsError(f"{name} is {value!r}; it may be {', '.join(choices)}.")
     return value
+
+
+def _auth(text: str | None) -> tuple[str, str] | None:
+    if not text:
+        return None
+    name, colon, password = text.partition(":")
+    if not (name and colon and password):
+        raise SettingsError("UNFAKE_AUTH has to be a name and a password with a colon between them.")
+    return name, password
 
 
 def _positive(values: Mapping[str, str], name: str, default: float) -> float:
