@@ -26,8 +26,7 @@ class Settings:
     that people bring, for an hour; None for one in the cache. ``store``: SQLite file of verdicts and histories; None
     keeps them in memory. ``auth``: name and password that the page and the endpoints ask for; None for nothing.
     ``trust_list``: PEM file of certificates whose Content Credentials are trusted. ``unsplash_url``: another address
-    for the API, to try the app
-    against the local one in ``tests/servers``. Secrets stay out of ``repr``.
+    for the API, to try the app against the local one in ``tests/servers``. Secrets stay out of ``repr``.
     """
 
     model: str | None = None
