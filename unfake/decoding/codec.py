@@ -56,7 +56,7 @@ _WHITE_IS_ZERO = 0  # TIFF 6.0, PhotometricInterpretation
 _TEXT = 16 * 2**20  # bytes of one text or colour profile in a PNG; Pillow's own limit, 1 MB, refuses good files
 _MARGIN = 2  # a reduced picture is at least so many times as large as what the views are cut from
 THREADS = 2  # that one picture may take
-# Bytes a pixel at the peak, measured with benchmarks.memory: the libraries keep several copies.
+# Bytes a pixel at the peak, estimated: the libraries keep several copies. A picture that needs more is refused.
 _COPIES = {"WEBP": 20, "AVIF": 14, "HEIF": 14}
 
 pillow_heif.register_heif_opener()
