@@ -113,10 +113,14 @@ def deliver(pixels: Pixels, size: int, delivery: Delivery, rng: Generator) -> Pi
     return np.asarray(image)
 
 
+# x265's search for a smaller file takes seconds a picture, and no phone makes it.
+HEIC = {"enc_params": {"preset": "ultrafast"}}
+
+
 def encoded(image: Image.Image, codec: str, quality: int, **options: int) -> Image.Image:
     """The picture after a round trip through a lossy file; ``codec``: as Pillow names it."""
     buffer = io.BytesIO()
-    image.save(buffer, codec, quality=quality, **options)
+    image.save(buffer, codec, quality=quality, **options, **(HEIC if codec == "HEIF" else {}))
     buffer.seek(0)
     with Image.open(buffer) as again:
         return again.convert("RGB")
