@@ -37,7 +37,7 @@ class Drawing:
 
 def _pass(image: Image.Image, scale: float, least: int, rng: Generator, shares: tuple[float, ...]) -> Image.Image:
     """One web site: a resize by ``scale``, to no less than ``least`` px, and nearly always a lossy file."""
-    size = tuple(max(least, round(side * scale)) for side in image.size)
+    size = max(least, round(image.width * scale)), max(least, round(image.height * scale))
     if size != image.size:
         image = image.resize(size, RESAMPLING[rng.integers(len(RESAMPLING))])
     if rng.random() < 0.92:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,7 +39,7 @@ class Recipe(BaseModel):
     older: tuple[str, ...] = ()
     portrait_sources: tuple[str, ...] = ()
     modern: float = Field(gt=0)
-    portraits: dict[Literal["real", "fake"], float]
+    portraits: dict[str, float]
     most: dict[str, int] = {}
     seen: int = Field(gt=0)
     seen_older: int = Field(gt=0)

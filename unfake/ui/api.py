@@ -63,8 +63,8 @@ def build(services: Services) -> None:
         def found() -> dict[str, Any]:
             filters = {"orientation": orientation, "colour": colour, "order_by": order_by}
             given = {name: _text(value or "", f"The filter {name}") or None for name, value in filters.items()}
-            pages = _whole(page, "The page"), _whole(per_page, "The number of photos a page")
-            return services.search(_text(query, "The search", LONGEST_QUERY), *pages, **given).to_json()
+            number, size = _whole(page, "The page"), _whole(per_page, "The number of photos a page")
+            return services.search(_text(query, "The search", LONGEST_QUERY), number, size, **given).to_json()
 
         return _or_error(found)
 
