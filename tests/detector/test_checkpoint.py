@@ -151,10 +151,16 @@ class TestConfig:
     @pytest.mark.parametrize("views", [{"kind": "squash", "size": 600}, configuration()["views"]])
     def test_comes_back_from_its_own_json(self, views: dict[str, Any]) -> None:
         data = configuration(views=views, dropout=0)
-        data["thresholds"]["widening"] = 0.5
+        data["thresholds"] |= {"widening": 0.5, "reencoding": False}
         config = CheckpointConfig.from_json(copy.deepcopy(data))
         assert json.loads(json.dumps(config.to_json())) == data
         assert CheckpointConfig.from_json(config.to_json()) == config
+
+    def test_a_verdict_has_to_stand_after_re_encoding_unless_it_says_otherwise(self) -> None:
+        assert CheckpointConfig.from_json(configuration()).thresholds.reencoding
+        assert not CheckpointConfig.from_json(configuration(thresholds__reencoding=False)).thresholds.reencoding
+        with pytest.raises(CheckpointCorrupt, match=r"thresholds\.reencoding"):
+            CheckpointConfig.from_json(configuration(thresholds__reencoding="no"))
 
     def test_leaves_keys_aside_that_it_does_not_know(self) -> None:
         assert CheckpointConfig.from_json(configuration(invented=1)).name == "unfake-lite0"
