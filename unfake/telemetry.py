@@ -18,7 +18,7 @@ def switch_off() -> None:
 
     OpenVINO 2026.4 has no variable for it: importing its model converter sends an event and leaves an id in the home
     folder. ``import openvino`` goes without the converter where that cannot be imported, which is what happens here;
-    nothing of it is needed to run a graph, and the import takes a third of the time.
+    nothing of it is needed to run a graph.
     """
     os.environ.update(SWITCHES)
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
