@@ -88,6 +88,7 @@ def export(run: Path, out: Path) -> None:
     model.load_state_dict(stored)
     out.mkdir(parents=True, exist_ok=True)
     save_file(stored, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "model.safetensors").chmod(0o644)  # safetensors writes files that only their owner can read
     graph = ServingGraph(model, recipe["mean"], recipe["std"]).eval()
     write_onnx(graph, recipe["views"]["size"], out / "model.onnx")
     config = {
