@@ -135,10 +135,10 @@ class TestFolder:
         ("change", "message"),
         [
             (damage, r"model\.onnx does not have the sha256"),
-            (unmeasure, r"no metrics\.json of these weights: run python -m train\.calibrate"),
+            (unmeasure, r"no metrics\.json of these weights: run python -m train\.measure calibrate"),
             (measure_another, r"no metrics\.json of these weights"),
-            (uncalibrate, r"is not calibrated: run python -m train\.calibrate"),
-            (undescribe, r"no README\.md of these weights: run python -m train\.card"),
+            (uncalibrate, r"is not calibrated: run python -m train\.measure calibrate"),
+            (undescribe, r"no README\.md of these weights: run python -m train\.measure card"),
             (describe_another, r"no README\.md of these weights"),
         ],
     )

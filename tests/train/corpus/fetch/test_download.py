@@ -20,7 +20,7 @@ from train.corpus.fetch.fetcher import LONGEST_PAUSE, Pace
 from train.corpus.fetch.journal import MOST_ATTEMPTS, Journal, read
 from train.errors import SourceError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.train.corpus.made import encoded, image, jpeg
 from train.corpus.sources.hub import HubSource
 from train.errors import ConfigError, SourceError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LABEL = {"column": "label", "real": ["human"], "fake": [0]}
 OPTIONS = {"dataset": "alice/faces", "label": LABEL}
 # The source in a process of its own, because huggingface_hub reads HF_ENDPOINT when it is imported. It asks a lost

@@ -26,7 +26,7 @@ from train.corpus.sources.generation import Maker, Model, Pipelines, Request
 from train.corpus.sources.stable_diffusion import StableDiffusionSource
 from train.errors import ConfigError, SourceError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 ALL = {"text_to_image": 5, "image_to_image": 4, "inpainting": 3}
 
 
