@@ -16,7 +16,7 @@ def main() -> None:
     """Classify a sample through Details, as a visitor would, and save what the page shows."""
     with (
         tempfile.TemporaryDirectory() as cache,
-        running_app(Path(cache)) as address,
+        running_app(Path(cache), UNFAKE_MODEL="unfake-clip") as address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
