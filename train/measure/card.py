@@ -195,8 +195,8 @@ pictures of these generators and cameras, so these figures flatter it: of a gene
 nothing."""
     return f"""\
 on generators and cameras that the measured networks never saw: for every source below, a network was trained by the
-same recipe with that source (and its fold's others) left out, and measured on it. The network in this checkpoint was
-then trained on all of them, so it cannot be measured on these pictures any more. What a picture is said to be follows
+same recipe with that source (and its fold's others) left out, and measured on it. The network in this checkpoint has
+seen all of them, so it cannot be measured on these pictures any more. What a picture is said to be follows
 a calibration fitted without its network. The protocol is in `docs/protocol.md`.
 
 Over the {len(paired)} sources that have modern fakes and real pictures of their own ({", ".join(paired)}):"""
