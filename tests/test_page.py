@@ -98,6 +98,8 @@ def test_about_shows_the_model_card(page: Page) -> None:
 
 
 def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url: str) -> None:
+    # the browser has its key once the page has loaded
+    page.wait_for_function("localStorage.getItem('unfake-visitor')")
     page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
     expect(page.locator(".uf-verdict")).to_be_visible()
     page.get_by_role("tab", name="History").click()

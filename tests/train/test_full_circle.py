@@ -27,7 +27,7 @@ B7 = {
     "pretrained": False,
     "image_size": 64,
     "epochs": 1,
-    "learning_rate": 0.0003,
+    "learning_rate": 0.001,
     "label_smoothing": 0.0,
     "dropout": 0.0,
     "batch": 4,
@@ -43,7 +43,7 @@ B7 = {
 def write_pictures(folder: Path) -> Path:
     """Dark ones are real and bright ones fake, so that a few steps from random weights learn something."""
     rng = np.random.default_rng(3)
-    for label, level in (("real", 32), ("fake", 152)):
+    for label, level in (("real", 16), ("fake", 172)):
         (folder / "pictures" / label).mkdir(parents=True)
         for number in range(40):
             spots = rng.integers(level, level + 76, (8, 8, 3)) + rng.integers(-20, 20)
