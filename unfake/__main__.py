@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from unfake.detector.calibration import Label
 from unfake.errors import UnfakeError
+from unfake.judgement import AI
 from unfake.report import percent
 from unfake.services import Answer, Services
 from unfake.settings import Settings
 from unfake.store import spreadsheet_cell
 
 ALL_REAL, SOME_AI, SOME_UNREAD = 0, 1, 2
-AI = frozenset({Label.LIKELY_FAKE, Label.DECLARED_AI, Label.DECLARED_AI_EDIT})
 COLUMNS = ("name", "label", "ground", "probability_of_fake", "headline", "reason", "checkpoint", "sha256", "error")
 
 Row = Callable[[Answer], None]

@@ -10,28 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from unfake.errors import PictureError
-from unfake.fetch import too_many_bytes
-from unfake.intake import Limits
+from unfake.intake import Limits, read_file, within
 
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        "jpg",
-        "jpeg",
-        "jpe",
-        "jfif",
-        "mpo",
-        "png",
-        "webp",
-        "gif",
-        "tif",
-        "tiff",
-        "bmp",
-        "heic",
-        "heif",
-        "avif",
-    )
-)
+_ENDINGS = ("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "gif", "tif", "tiff", "bmp", "heic", "heif", "avif")
+SUFFIXES = frozenset(f".{ending}" for ending in _ENDINGS)
 """What counts as a picture in a folder or a ZIP file; a file that is named itself is opened whatever it is called."""
 MOST_PICTURES = 10_000
 """Pictures that one batch goes through; the line after the last says so."""
@@ -63,11 +45,11 @@ def _of_path(path: Path, limits: Limits) -> Iterator[Member]:
             inner = file.relative_to(path)
             hidden = any(part.startswith(".") for part in inner.parts)
             if file.suffix.lower() in SUFFIXES and not hidden and file.is_file():
-                yield Member(str(path / inner), partial(_read_file, file, limits))
+                yield Member(str(path / inner), partial(read_file, file, limits))
     elif path.suffix.lower() == ".zip":
         yield from _of_archive(path, limits)
     else:
-        yield Member(str(path), partial(_read_file, path, limits))
+        yield Member(str(path), partial(read_file, path, limits))
 
 
 def _of_archive(path: Path, limits: Limits) -> Iterator[Member]:
@@ -84,29 +66,13 @@ def _of_archive(path: Path, limits: Limits) -> Iterator[Member]:
                 yield Member(f"{path}/{entry.filename}", partial(_read_entry, archive, entry, limits))
 
 
-def _read_file(file: Path, limits: Limits) -> bytes:
-    try:
-        if not file.is_file():
-            raise PictureError("The picture file is not there, or cannot be read.")
-        with file.open("rb") as opened:
-            return _within(opened.read(limits.bytes + 1), limits)
-    except (OSError, ValueError) as problem:
-        raise PictureError("The picture file is not there, or cannot be read.") from problem
-
-
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: Limits) -> bytes:
     """The bytes of an entry, unpacked no further than the limit, whatever size it claims."""
     try:
         with archive.open(entry) as opened:
-            return _within(opened.read(limits.bytes + 1), limits)
+            return within(opened, limits)
     except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
         raise PictureError("The picture in the ZIP file is damaged, encrypted or packed unusually.") from problem
-
-
-def _within(data: bytes, limits: Limits) -> bytes:
-    if len(data) > limits.bytes:
-        raise too_many_bytes(limits.bytes)
-    return data
 
 
 def _refused(name: str, why: str) -> Member:

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,6 +129,16 @@ def from_path(
         PictureError: there is no such file, or it cannot be read; else as ``from_bytes``.
     """
     path = Path(path)
+    return from_bytes(read_file(path, limits), source or Source("upload", path.name), limits, opener=opener)
+
+
+def read_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The bytes of a file, read no further than the limit.
+
+    Raises:
+        PictureTooLarge: more bytes than ``limits`` allows.
+        PictureError: there is no such file, or it cannot be read.
+    """
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
@@ -135,10 +146,17 @@ def from_path(
         if facts.st_size > limits.bytes:
             raise too_many_bytes(limits.bytes)
         with path.open("rb") as file:
-            data = file.read(limits.bytes + 1)  # one more, to notice a file that grew
+            return within(file, limits)
     except (OSError, ValueError) as problem:
         raise PictureError("The picture file is not there, or cannot be read.") from problem
-    return from_bytes(data, source or Source("upload", path.name), limits, opener=opener)
+
+
+def within(file: IO[bytes], limits: Limits) -> bytes:
+    """All bytes of an open file; raises PictureTooLarge where there are more than ``limits`` allows."""
+    data = file.read(limits.bytes + 1)  # one more, to notice a file that grew
+    if len(data) > limits.bytes:
+        raise too_many_bytes(limits.bytes)
+    return data
 
 
 def from_url(

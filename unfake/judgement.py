@@ -38,6 +38,10 @@ HEADLINES = {
 """A verdict in words where the ground is not at hand: a signed one is at least stated."""
 
 
+AI = frozenset({Label.LIKELY_FAKE, Label.DECLARED_AI, Label.DECLARED_AI_EDIT})
+"""Verdicts that warn of AI, whatever their ground."""
+
+
 class Ground(StrEnum):
     """What a verdict rests on: a trusted signature, the file's own word, or the network's look at the pixels."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,8 +127,7 @@ class Services:
 
     def classify_bytes(self, data: bytes, name: str, visitor: str | None = None) -> Examination:
         """Classify a picture in memory; raises PictureError, CheckpointError."""
-        source = Source("upload", name)
-        return self._examine(lambda: intake.from_bytes(data, source, self.settings.limits, opener=self._open), visitor)
+        return self._examine(partial(self._uploaded, data, name), visitor)
 
     def classify_url(self, address: str, visitor: str | None = None) -> Examination:
         """Classify the picture at an http(s) address; raises AddressError, PictureError, CheckpointError."""
@@ -150,7 +150,7 @@ class Services:
             for arrived in as_completed(waiting):
                 photo = waiting.pop(arrived)  # a finished one holds its pixels, which the pool counts
                 try:
-                    yield Check(photo, self._examine(arrived.result, None, photo).report, None)
+                    yield Check(photo, self._judged(arrived.result, None, photo)[1], None)
                 except UnfakeError as error:
                     yield Check(photo, None, str(error))
         finally:
@@ -164,7 +164,9 @@ class Services:
         self.wait()
         for member in batch.members(paths, self.settings.limits):
             try:
-                yield Answer(member.name, self.classify_bytes(member.read(), member.name, visitor).report, None)
+                yield Answer(
+                    member.name, self._judged(partial(self._uploaded, member.read(), member.name), visitor)[1], None
+                )
             except UnfakeError as error:
                 yield Answer(member.name, None, str(error))
 
@@ -264,7 +266,16 @@ class Services:
         source = Source(self.catalog.name, photo.id)
         return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits, opener=self._open)
 
+    def _uploaded(self, data: bytes, name: str) -> Picture:
+        return intake.from_bytes(data, Source("upload", name), self.settings.limits, opener=self._open)
+
     def _examine(self, read: Callable[[], Picture], visitor: str | None, photo: Photo | None = None) -> Examination:
+        picture, found = self._judged(read, visitor, photo)
+        return Examination(picture.shrunk(SHOWN), found)
+
+    def _judged(
+        self, read: Callable[[], Picture], visitor: str | None, photo: Photo | None = None
+    ) -> tuple[Picture, Report]:
         started = time.perf_counter()
         picture = read()
         detector = self._detector.result()
@@ -278,7 +289,7 @@ class Services:
         runtime = detector.runtime.name
         found = report.write(picture, detection, stated, judgement, detector.checkpoint, runtime, elapsed)
         self._remember(visitor, found, "classified")
-        return Examination(picture.shrunk(SHOWN), found)
+        return picture, found
 
     def _detect(self, detector: Detector, picture: Picture) -> Detection:
         """The stored verdict on these bytes by this very checkpoint, or a fresh one."""

@@ -108,14 +108,12 @@ def _calibration(data: Mapping[str, Any]) -> Calibration:
 
 
 def _thresholds(data: Mapping[str, Any]) -> Thresholds:
-    keys = ["likely_real", "likely_fake"]
-    if "widening" in _field(data, "thresholds", _is_table, "an object"):
-        keys.append("widening")
-    table = data["thresholds"]
-    asked = "reencoding" not in table or _field(data, "thresholds.reencoding", _is_bool, "true or false")
+    given = _field(data, "thresholds", _is_table, "an object").keys()
+    keys = ["likely_real", "likely_fake", *({"widening"} & given)]
+    reencoding = "reencoding" not in given or _field(data, "thresholds.reencoding", _is_bool, "true or false")
     try:
         numbers = {key: _field(data, f"thresholds.{key}", _is_number, "a number") for key in keys}
-        return Thresholds(**numbers, reencoding=asked)
+        return Thresholds(**numbers, reencoding=reencoding)
     except ValueError as error:
         raise CheckpointCorrupt(f"The thresholds in {CONFIG} give no label: {error}.") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +41,6 @@ def read(services: Services, payload: dict[str, Any], visitor: str) -> Examinati
     return services.classify_file(Path(payload["path"]), name, visitor)
 
 
-@dataclass(frozen=True)
-class ClassifyTab:
-    """Components that other tabs reach."""
-
-    picture: gr.Image
-    address: gr.Textbox
-    verdict: gr.HTML
-    report: gr.JSON
-
-
 def answer(services: Services, examine: Callable[[], Examination], photo: Photo | None = None) -> Answer:
     """The verdict as HTML, the report as JSON and the examination, or the sentence that says why there is none."""
     try:
@@ -62,7 +51,7 @@ def answer(services: Services, examine: Callable[[], Examination], photo: Photo 
     return cards.verdict(found, thresholds, services.catalog, photo), found.report.to_json(), found
 
 
-def build(services: Services, visitor: gr.BrowserState) -> ClassifyTab:
+def build(services: Services, visitor: gr.BrowserState) -> None:
     """Lay the tab out and connect it."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
@@ -131,4 +120,3 @@ def build(services: Services, visitor: gr.BrowserState) -> ClassifyTab:
     )
     for event in (given, typed):
         event.then(None, js=SHOW_VERDICT, api_visibility="private")
-    return ClassifyTab(picture, address, verdict, report)

@@ -8,13 +8,13 @@ from html import escape
 
 from unfake.catalog.photo import Catalog, Photo
 from unfake.detector.calibration import Label
+from unfake.judgement import AI
 from unfake.services import Check
 from unfake.ui.html import badge, credit, message, picture_address
 
 # Under this many requests left, the app warns before they run out.
 FEW_REQUESTS = 10
 EMPTY_CHECKS: Mapping[str, Check] = {}
-AI = (Label.LIKELY_FAKE, Label.DECLARED_AI, Label.DECLARED_AI_EDIT)
 
 
 def tile(photo: Photo, catalog: Catalog, check: Check | None = None) -> str:

@@ -49,6 +49,8 @@ KEYWORDS = frozenset(
 
 _PARSERS = (FooocusParser(), AUTOMATIC1111Parser(), InvokeAIParser(), NovelAIParser())
 _COMFY = ComfyUIParser()
+# what sd-parsers raises on texts that only look like parameters
+_FAILURES = (ParserError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 _SAMPLING = re.compile(r"sampler|RandomNoise", re.IGNORECASE)
 _SERVICE = re.compile(r"OpenAI(DallE|GPTImage)|Flux(Pro|Kontext)|Ideogram|Gemini|Recraft|StabilityStable|Runway|Luma")
 _SEEDS = ("seed", "noise_seed")
@@ -117,7 +119,7 @@ def _parsed(known: Mapping[str, str]) -> PromptInfo | None:
     for parser in _PARSERS:
         try:
             found = parser.parse(dict(known))
-        except (ParserError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except _FAILURES:
             continue
         if any("seed" in sampler.parameters for sampler in found.samplers):
             return found
@@ -216,7 +218,7 @@ def _comfy_detail(known: Mapping[str, str]) -> dict[str, str]:
             "steps": str(sampler.parameters.get("steps", "")),
             "prompt": found.full_prompt,
         }
-    except (ParserError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+    except _FAILURES:
         return {}
     return {name: value for name, value in values.items() if value}
 
