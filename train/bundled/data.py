@@ -70,7 +70,7 @@ class PixelStore:
                     {
                         "source": row.source,
                         "label": row.label,
-                        "path": str(row.path),
+                        "name": row.name,
                         "start": start,
                         "height": height,
                         "width": width,

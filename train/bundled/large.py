@@ -14,11 +14,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from train.bundled import tuning
 from train.bundled.data import PixelStore
-from train.bundled.lite0 import describe
+from train.bundled.description import describe
 from train.bundled.measured import Margins, Task
 from train.bundled.recipe import Recipe
 from train.checkpoint import export
@@ -26,8 +24,8 @@ from train.families import grouped, held_out
 from train.measure.predictions import Prediction, choose, header_aucs
 from train.measure.protocol import Protocol
 from train.pool import Row, read_pool
-from train.reuse import made_from
-from unfake.detector.checkpoint import load_folder
+from train.reuse import listed, made_from
+from unfake.detector.checkpoint import load_folder, sha256_of
 from unfake.detector.model import load_network
 from unfake.detector.tower import TowerClassifier
 from unfake.detector.views import ViewRule
@@ -61,17 +59,17 @@ class Making:
     def __init__(self, recipe: Recipe, protocol: Protocol, weights: Path, pool: Path, out: Path) -> None:
         self.recipe, self.protocol, self.weights, self.pool, self.out = recipe, protocol, weights, pool, out
         self.rows = grouped(read_pool(pool))
-        self.used = training_rows(self.rows, recipe, protocol.local_edits)
-        self.store = PixelStore.build(
-            self.used, ViewRule("crops", recipe.drawing.size, recipe.long_side), out / "pixels"
-        )
-        self.left_unread = {row.path for row in self.used} - {Path(str(e["path"])) for e in self.store.entries}
-        self.used = [row for row in self.used if row.path not in self.left_unread]
+        allowed = training_rows(self.rows, recipe, protocol.local_edits)
+        self.store = PixelStore.build(allowed, ViewRule("crops", recipe.drawing.size, recipe.long_side), out / "pixels")
+        read = {(e["source"], e["label"], e["name"]) for e in self.store.entries}
+        self.used = [row for row in allowed if (row.source, row.label, row.name) in read]
+        self.inputs = {"pictures": listed(self.used), "weights": sha256_of(weights)}
 
     @property
     def seen(self) -> tuning.Seen:
         """What the frozen tower passes on, made once."""
         file = self.out / "seen.npz"
+        made_from(self.out, self.inputs | {"settings": self.settings(set(), [])}, file.name)
         if not file.is_file():
             tuning.Seen.collect(self.store, self.used, self.recipe, self.weights).save(file)
         return tuning.Seen.load(file)
@@ -86,7 +84,7 @@ class Making:
         """Tune and export a network without ``sources``, unless that is done; gives its run's folder."""
         out = [*sources, *self.protocol.also_left_out.get(name, [])]
         run, left_out = self.out / name, held_out(self.rows, out)
-        made_from(run, {"settings": self.settings(left_out, sources)})
+        made_from(run, self.inputs | {"settings": self.settings(left_out, sources)})
         if not (run / "model").is_dir():
             head = self.seen.head(self.used, left_out, self.recipe)
             model = tuning.untuned(self.recipe, self.weights, head)
@@ -96,18 +94,20 @@ class Making:
 
     def predictions(self, run: Path, sources: Sequence[str]) -> list[Prediction]:
         """What a fold's network reads off the fold's sources, unless that is done."""
-        file = run / "margins.npz"
+        file, tasks = run / "margins.npz", folded(self.rows, sources, self.protocol, self.recipe)
+        asked = {"pictures": listed(row for row, *_ in tasks), "deliveries": [names for _, names, _ in tasks]}
+        made_from(run, asked, file.name)
         if not file.is_file():
             model = load_network(run / "checkpoint")
             if not isinstance(model, TowerClassifier):
                 raise TypeError(f"{run} holds no tower")
-            Margins.measure(model, folded(self.rows, sources, self.protocol, self.recipe), self.recipe).save(file)
+            Margins.measure(model, tasks, self.recipe).save(file)
         return Margins.load(file).predictions(load_folder(run / "checkpoint").id)
 
     def final(self, runs: Sequence[Path]) -> Path:
         """The mean of the folds' networks, exported; gives its run's folder."""
         run = self.out / "final"
-        made_from(run, {"settings": self.settings(set(), [])})
+        made_from(run, self.inputs | {"settings": self.settings(set(), []), "folds": [each.name for each in runs]})
         if not (run / "model").is_dir():
             states = [TowerClassifier.from_pretrained(each / "model").state_dict() for each in runs]
             model = TowerClassifier(self.recipe.backbone, 2, self.recipe.blocks)
@@ -142,7 +142,6 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, required=True, help="folder with index.tsv, as extract.py lays it out")
     parser.add_argument("--out", type=Path, required=True, help="for runs and the decoded pool, about 15 GB")
     args = parser.parse_args()
-    torch.set_num_threads(2)
     recipe = Recipe.load(args.config)
     protocol = Protocol.load(args.config.parent / recipe.protocol)
     protocol = replace(protocol, most=recipe.measured)

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from train.bundled import pairs
+from train.bundled.description import describe
 from train.checkpoint import export
-from train.measure import calibrate, card
+from train.measure import calibrate
 from train.measure.predictions import Prediction, choose, header_aucs, load, measure, save
 from train.measure.protocol import Protocol
 from train.pool import Row, read_pool
 from train.reuse import listed, made_from
 from unfake.detector.checkpoint import load_folder
 
-FINGERPRINT_PICTURES = 2
 STAGES = ("start", "from_start", "from_imagenet")
 
 
@@ -79,25 +79,6 @@ def make(config: dict[str, Any], protocol: Protocol, pool: Path, out: Path) -> P
     final = network(out / "final", recipe(config, "from_start", [], start), pool, pixels)
     describe(final, predictions, headers, protocol, rows_of(pool, protocol.calibrated_on))
     return final
-
-
-def describe(
-    final: Path,
-    predictions: list[Prediction],
-    headers: dict[str, float | None],
-    protocol: Protocol,
-    rows: Sequence[Row],
-) -> None:
-    """Calibrate a checkpoint by what the folds' networks predicted, and write its figures, card and fingerprint.
-
-    ``rows``: what the fingerprint is drawn from.
-    """
-    calibrate.calibrate(final, predictions, protocol, headers)
-    save(predictions, final / card.PREDICTIONS)
-    # What the finished network reads off a few pictures that it has seen: no figure, but what `measure.check` looks at.
-    few = choose(rows, FINGERPRINT_PICTURES, protocol.seed)
-    save(measure(final, few, deliveries=["web"], again=False), final / calibrate.FINGERPRINT)
-    card.write(final)
 
 
 def main() -> None:

@@ -1,8 +1,7 @@
 """What a tuned tower reads off the pictures that it never saw, kept view by view: ``margins.npz`` beside each fold.
 
 A fold's tower is its own, so each picture of the fold passes it at every delivery. Margins are kept by view, so that
-what is made of them is tried in seconds. The tower computes in bf16 where the
-processor can, as the app does.
+what is made of them is tried in seconds. The tower computes in bf16, as the app does where the processor can.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from train import arrays
 from train.bundled.recipe import Recipe
 from train.bundled.tuning import BATCH, Prepared
 from train.deliveries import DELIVERIES
@@ -70,16 +70,13 @@ class Margins:
         return cls(np.concatenate(margins), np.array(listing))
 
     def save(self, file: Path) -> None:
-        """Write everything, and put it in place only when it is whole."""
-        temporary = file.with_suffix(".part.npz")
-        np.savez(temporary, margin=self.margin, views=self.views)
-        temporary.replace(file)
+        """Keep them in a file."""
+        arrays.save(file, **vars(self))
 
     @classmethod
     def load(cls, file: Path) -> Margins:
         """What `save` wrote."""
-        stored = np.load(file)
-        return cls(stored["margin"], stored["views"])
+        return cls(**np.load(file))
 
     def predictions(self, part: str) -> list[Prediction]:
         """One for each picture and delivery; ``part``: id of the network."""

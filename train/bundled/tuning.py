@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from train import arrays
 from train.bundled import lora
 from train.bundled.data import PixelStore
 from train.bundled.drawn import FAR, NEAR, DrawnViews, view
@@ -36,7 +37,7 @@ BATCH = 32  # views that pass the frozen tower at once
 def chances(rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> NDArray[np.float64]:
     """How often each picture is drawn within its label: by source as the root of its size, 0 for those left out.
 
-    Times ``recipe.modern`` unless the source is an older one, and ``recipe.portraits`` for real portraits.
+    Times ``recipe.portraits`` by label in the portrait sources, times ``recipe.modern`` in all others but the older.
     """
     out = set(left_out)
     counts = Counter((row.source, row.label) for row in rows if row.path not in out)
@@ -44,9 +45,10 @@ def chances(rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> ND
     for number, row in enumerate(rows):
         if row.path in out:
             continue
-        boost = recipe.portraits[row.label] if row.source in recipe.portrait_sources else 1.0
-        if row.source not in (*recipe.portrait_sources, *recipe.older):
-            boost = recipe.modern
+        if row.source in recipe.portrait_sources:
+            boost = recipe.portraits[row.label]
+        else:
+            boost = 1.0 if row.source in recipe.older else recipe.modern
         found[number] = boost / math.sqrt(counts[row.source, row.label])
     return found
 
@@ -59,16 +61,13 @@ class Seen:
     which: NDArray[np.int64]
 
     def save(self, file: Path) -> None:
-        """Write everything, and put it in place only when it is whole."""
-        temporary = file.with_suffix(".part.npz")
-        np.savez(temporary, features=self.features, which=self.which)
-        temporary.replace(file)
+        """Keep them in a file."""
+        arrays.save(file, **vars(self))
 
     @classmethod
     def load(cls, file: Path) -> Seen:
         """What `save` wrote."""
-        stored = np.load(file)
-        return cls(stored["features"], stored["which"])
+        return cls(**np.load(file))
 
     @classmethod
     def collect(cls, store: PixelStore, rows: Sequence[Row], recipe: Recipe, weights: Path) -> Seen:

@@ -186,6 +186,23 @@ def test_another_configuration_does_not_go_on_where_the_first_stopped(
         large.make(other, replace(PROTOCOL, deliveries=["web"]), weights, pool, made.folder.parents[1])
 
 
+def test_other_weights_or_other_measured_pictures_are_noticed(made: Checkpoint, weights: Path, pool: Path) -> None:
+    out, protocol = made.folder.parents[1], replace(PROTOCOL, deliveries=["web", "thumb"], most=RECIPE.measured)
+    others = weights.with_name("other.safetensors")
+    save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, others)
+    with pytest.raises(RunError, match="made from other weights"):
+        large.make(RECIPE, protocol, others, pool, out)
+    with pytest.raises(RunError, match=r"margins\.npz was made from other deliveries"):
+        large.make(RECIPE, replace(protocol, deliveries=["web"]), weights, pool, out)
+
+
+def test_a_pool_that_was_moved_is_the_same_pool(made: Checkpoint, weights: Path, pool: Path, tmp_path: Path) -> None:
+    shutil.copytree(pool, tmp_path / "moved")
+    making = large.Making(RECIPE, PROTOCOL, weights, tmp_path / "moved", made.folder.parents[1])
+    assert len(making.used) == len(making.store.entries) == len(read_pool(pool))
+    assert making.fold("two", PROTOCOL.folds["two"]).name == "two"
+
+
 def test_a_picture_that_cannot_be_read_is_named_and_left_out(
     weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
