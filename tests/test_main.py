@@ -52,8 +52,18 @@ def test_each_picture_is_a_line_for_people(folder: Path) -> None:
     first, second, third = text.splitlines()
     assert first.startswith(f"{folder / 'a.jpg'}: ")
     assert first.endswith("AI)")
+    assert "(pixels, unfake-lite0@" in first
     assert second == f"{folder / 'b.png'}: AI-generated, says the file (stated)"
     assert "not a picture" in third
+
+
+def test_that_another_network_speaks_than_was_asked_for_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNFAKE_MODEL", "/nowhere/net")
+    _, text = run(SAMPLES / REAL)
+    assert "unfake-clip@" in text
+    assert "net" in capsys.readouterr().err
 
 
 def test_json_is_one_object_a_line(folder: Path) -> None:

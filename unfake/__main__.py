@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from unfake.errors import UnfakeError
-from unfake.judgement import AI
+from unfake.judgement import AI, Ground
 from unfake.report import percent
 from unfake.services import Answer, Services
 from unfake.settings import Settings
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     row = _json_row(out) if asked.json else _csv_row(out) if asked.csv else _text_row(out)
     try:
         services = Services(Settings.from_env(dotenv=Path(".env")))
+        if services.checkpoint.notice:
+            sys.stderr.write(f"{services.checkpoint.notice}\n")
         return _status(services.classify_batch(asked.paths), row)
     except UnfakeError as error:
         sys.stderr.write(f"{error}\n")
@@ -69,8 +71,9 @@ def _text_row(out: TextIO) -> Row:
         if report is None:
             out.write(f"{_line(answer.name)}: {answer.error}\n")
         else:
+            speaker = f", {report.checkpoint}" if report.ground is Ground.PIXELS else ""
             number = "" if report.probability is None else f", {percent(report.probability)} AI"
-            out.write(f"{_line(answer.name)}: {report.headline} ({report.ground.value}{number})\n")
+            out.write(f"{_line(answer.name)}: {report.headline} ({report.ground.value}{speaker}{number})\n")
             if report.warning:
                 out.write(f"  {_line(report.warning)}\n")
         out.flush()
