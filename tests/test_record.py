@@ -15,7 +15,8 @@ from unfake.catalog.photo import Photo, Photographer, Urls
 from unfake.catalog.samples import SampleCatalog
 from unfake.detector.calibration import Label
 from unfake.evidence.heatmap import Heatmap
-from unfake.record import NOTE, record_html, record_json
+from unfake.judgement import Ground
+from unfake.record import NOTE, NOTE_ON_A_STATEMENT, record_html, record_json
 from unfake.report import HEADLINES, PictureFacts, Report
 
 WHEN = datetime(2026, 3, 1, 11, 30, 5, 999, tzinfo=timezone(timedelta(hours=1)))
@@ -140,6 +141,23 @@ def test_the_json_holds_picture_credit_verdict_checkpoint_and_date() -> None:
         },
         "note": NOTE,
     }
+
+
+def test_where_the_file_decided_no_network_is_said_to_have_answered() -> None:
+    stated = report(
+        Label.DECLARED_AI,
+        None,
+        ground=Ground.SIGNED,
+        headline="AI-generated, says its signer",
+        warning="It was changed.",
+    )
+    record = record_json(stated, photo(), WHEN)
+    assert record["verdict"]["headline"] == "AI-generated, says its signer"
+    assert record["verdict"]["reason"] == "It was changed. The signs reach 90%."
+    assert record["note"] == NOTE_ON_A_STATEMENT
+    page = Page(record_html(stated, photo(), WHEN))
+    assert "AI-generated, says its signer" in page.text
+    assert "neural network" not in page.text
 
 
 def test_the_page_says_all_of_it() -> None:

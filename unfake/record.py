@@ -8,12 +8,18 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from unfake.detector.calibration import Label
-from unfake.report import HEADLINES, percent
+from unfake.judgement import Ground
+from unfake.report import percent
 
 SCHEMA = "unfake.record/1"
 NOTE = (
     "This is an estimate by a neural network and not proof: it can be wrong in both directions. "
     "The record shows that the picture with this fingerprint was checked, when, by which network, and what it answered."
+)
+NOTE_ON_A_STATEMENT = (
+    "This is what the file says of itself and not proof: without a signature by somebody you trust, anyone could have "
+    "written it. The record shows that the picture with this fingerprint was checked, when, what its file stated, and "
+    "which network looked at it beside."
 )
 _REFERRAL = {"utm_source": "unfake", "utm_medium": "referral"}
 _PICTURE = ("sha256", "width", "height", "format", "bytes", "source")
@@ -63,9 +69,9 @@ def record_json(report_json: dict[str, Any], photo_json: dict[str, Any] | None, 
         "credit": None if photo_json is None else _credit(photo_json),
         "verdict": {
             "label": verdict["label"],
-            "headline": HEADLINES[Label(verdict["label"])],
+            "headline": verdict["headline"],
             "probability": verdict["probability"],
-            "reason": verdict["reason"],
+            "reason": " ".join(filter(None, (verdict["warning"], verdict["reason"]))),
         },
         "checkpoint": {
             "id": detector["checkpoint"],
@@ -74,7 +80,7 @@ def record_json(report_json: dict[str, Any], photo_json: dict[str, Any] | None, 
             "views": detector["views"],
             "notice": detector["notice"],
         },
-        "note": NOTE,
+        "note": NOTE if verdict["ground"] == Ground.PIXELS else NOTE_ON_A_STATEMENT,
     }
 
 
@@ -116,7 +122,7 @@ def record_html(report_json: dict[str, Any], photo_json: dict[str, Any] | None, 
 <dl>
 {rows}
 </dl>
-<p class="note">{escape(NOTE)}</p>
+<p class="note">{escape(record["note"])}</p>
 </body>
 </html>
 """

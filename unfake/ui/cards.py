@@ -42,6 +42,13 @@ GROUNDS = {
     Ground.STATED: "Because the file says so itself.",
     Ground.PIXELS: "By what a neural network sees in the picture.",
 }
+NOTES = {
+    Ground.SIGNED: "A signature tells who vouches for it, not that they are right.",
+    Ground.STATED: "The word of the file, not proof: anyone could have written it.",
+    Ground.PIXELS: (
+        "An estimate by a neural network, not proof. How often it is wrong, and on what, stands under About."
+    ),
+}
 # What the use of a generated picture as a photograph may bring; a sentence each, and no legal advice.
 STAKES = (
     ("Misleading advertising", "A generated scene shown as a real product, place or result can mislead customers."),
@@ -177,8 +184,7 @@ def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo:
         f'<div class="uf-body">{warning}<p>{escape(report.reason)} {ADVICE[report.label]}</p>{scale}'
         f"{_picture(found, photo)}{_origin(photo, catalog)}{_said(report)}{notice}"
         f"<details><summary>Technical details</summary>{facts(pairs)}</details>"
-        '<p class="uf-quiet uf-note">An estimate by a neural network, not proof. '
-        "How often it is wrong, and on what, stands under About.</p></div></article>"
+        f'<p class="uf-quiet uf-note">{NOTES[report.ground]}</p></div></article>'
     )
 
 
