@@ -16,6 +16,7 @@ os.environ["GRADIO_TEMP_DIR"] = str(services.uploads)  # Gradio makes folders in
 from starlette.middleware import Middleware  # noqa: E402
 
 from unfake.ui.blocks import build  # noqa: E402
+from unfake.ui.head import head  # noqa: E402
 from unfake.ui.theme import STYLE, theme  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
@@ -26,6 +27,7 @@ if __name__ == "__main__":
     demo.queue(default_concurrency_limit=4).launch(
         theme=theme,
         css_paths=STYLE,
+        head=head(settings.limits.bytes),
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
         auth=settings.auth,

@@ -19,10 +19,8 @@ from unfake.judgement import AI, Ground
 from unfake.report import percent
 from unfake.services import Answer, Services
 from unfake.settings import Settings
-from unfake.store import spreadsheet_cell
 
 ALL_REAL, SOME_AI, SOME_UNREAD = 0, 1, 2
-COLUMNS = ("name", "label", "ground", "probability_of_fake", "headline", "reason", "checkpoint", "sha256", "error")
 
 Row = Callable[[Answer], None]
 
@@ -92,15 +90,10 @@ def _json_row(out: TextIO) -> Row:
 
 def _csv_row(out: TextIO) -> Row:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
+    writer.writerow(Answer.COLUMNS)
 
     def row(answer: Answer) -> None:
-        report, cells = answer.report, [""] * 7
-        if report is not None:
-            number = "" if report.probability is None else f"{report.probability:.4f}"
-            what = (report.label.value, report.ground.value, number, report.headline, report.reason)
-            cells = [*what, report.checkpoint, report.picture.sha256]
-        writer.writerow(map(spreadsheet_cell, (answer.name, *cells, answer.error or "")))
+        writer.writerow(answer.cells())
         out.flush()
 
     return row

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from unfake import batch, folders, intake, report
 from unfake.catalog import choice as catalogs
@@ -20,17 +20,19 @@ from unfake.detector import choice as checkpoints
 from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Detector, Verdict
+from unfake.detector.views import Pixels
 from unfake.errors import CheckpointCorrupt, PhotoNotFound, UnfakeError
 from unfake.evidence import provenance
 from unfake.intake import Picture, Source
 from unfake.judgement import judge
 from unfake.report import Report
 from unfake.settings import Settings
-from unfake.store import Action, HistoryEntry, VerdictStore, verdict_key
+from unfake.store import Action, HistoryEntry, VerdictStore, spreadsheet_cell, verdict_key
 
 STATUS_SCHEMA = "unfake.status/1"
 # Pictures of a scan that are fetched at once: enough to keep two cores busy while a picture server answers.
 FETCHERS = 4
+THUMBNAIL = 96  # px on the long side of a picture in a table
 SHOWN = 960  # px on the long side of a picture that is only shown any more
 KEPT_SECONDS = 3600.0  # uploads: Gradio deletes its own after an hour, and what an earlier process left goes as well
 ILLUSTRATION = "This is an illustration and not a photograph, so the question does not apply."
@@ -53,13 +55,38 @@ class Check:
     error: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
-    """One picture of a batch: the report on it, or the sentence that says why there is none. Light: no pixels."""
+    """One picture of a batch: the report on it, or the sentence that says why there is none.
+
+    ``thumbnail``: uint8 RGB ``[H, W, 3]``, small.
+    """
+
+    COLUMNS: ClassVar = (
+        "name",
+        "label",
+        "ground",
+        "probability_of_fake",
+        "headline",
+        "reason",
+        "checkpoint",
+        "sha256",
+        "error",
+    )
 
     name: str
     report: Report | None
     error: str | None
+    thumbnail: Pixels | None = None
+
+    def cells(self) -> list[str]:
+        """A row of a table with these columns, safe to open in a spreadsheet."""
+        report, found = self.report, [""] * 7
+        if report is not None:
+            number = "" if report.probability is None else f"{report.probability:.4f}"
+            what = (report.label.value, report.ground.value, number, report.headline, report.reason)
+            found = [*what, report.checkpoint, report.picture.sha256]
+        return [spreadsheet_cell(each) for each in (self.name, *found, self.error or "")]
 
 
 @dataclass(frozen=True)
@@ -164,9 +191,8 @@ class Services:
         self.wait()
         for member in batch.members(paths, self.settings.limits):
             try:
-                yield Answer(
-                    member.name, self._judged(partial(self._uploaded, member.read(), member.name), visitor)[1], None
-                )
+                picture, found = self._judged(partial(self._uploaded, member.read(), member.name), visitor)
+                yield Answer(member.name, found, None, picture.shrunk(THUMBNAIL).pixels)
             except UnfakeError as error:
                 yield Answer(member.name, None, str(error))
 

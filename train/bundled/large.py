@@ -69,7 +69,8 @@ class Making:
     def seen(self) -> tuning.Seen:
         """What the frozen tower passes on, made once."""
         file = self.out / "seen.npz"
-        made_from(self.out, self.inputs | {"settings": self.settings(set(), [])}, file.name)
+        read = {"backbone", "blocks", "mean", "std", "drawing", "seed", "older", "seen", "seen_older"}
+        made_from(self.out, self.inputs | {"settings": self.recipe.model_dump(mode="json", include=read)}, file.name)
         if not file.is_file():
             tuning.Seen.collect(self.store, self.used, self.recipe, self.weights).save(file)
         return tuning.Seen.load(file)
@@ -95,7 +96,11 @@ class Making:
     def predictions(self, run: Path, sources: Sequence[str]) -> list[Prediction]:
         """What a fold's network reads off the fold's sources, unless that is done."""
         file, tasks = run / "margins.npz", folded(self.rows, sources, self.protocol, self.recipe)
-        asked = {"pictures": listed(row for row, *_ in tasks), "deliveries": [names for _, names, _ in tasks]}
+        asked = {
+            "pictures": listed(row for row, *_ in tasks),
+            "deliveries": [names for _, names, _ in tasks],
+            "views": self.recipe.views,
+        }
         made_from(run, asked, file.name)
         if not file.is_file():
             model = load_network(run / "checkpoint")

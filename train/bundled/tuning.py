@@ -154,6 +154,8 @@ class Tuning:
         self.model, self.recipe, self.step = model, recipe, 0
         torch.manual_seed(recipe.seed)
         self.adapters = lora.adapt(model.backbone, recipe.first, recipe.rank)
+        for block in model.backbone.blocks:
+            block.attn.fused_attn = False  # on a CPU the fused kernel's backward takes a third of a step
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": self.adapters, "peak": recipe.learning_rate},

@@ -1,13 +1,33 @@
-"""The About tab: the model card of the checkpoint that speaks, with its measured errors."""
+"""The About tab: how far to trust it in five lines, then the model card of the checkpoint that speaks."""
 
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 
 import gradio as gr
 
 from unfake.errors import UnfakeError
 from unfake.services import Services
+from unfake.ui.template import render
+from unfake.ui.trust import Trust
+
+
+@dataclass(frozen=True)
+class AboutTab:
+    """Components that others reach."""
+
+    lines: gr.HTML
+    card: gr.Markdown
+
+
+def lines(services: Services) -> str:
+    """What it gets right and wrong, what it can't see, who should not rely on it, and who made its weights."""
+    try:
+        checkpoint = services.checkpoint
+    except UnfakeError:
+        return ""
+    return render("about", trust=Trust.of(checkpoint), checkpoint=checkpoint)
 
 
 def card(services: Services) -> str:
@@ -26,6 +46,11 @@ def card(services: Services) -> str:
     return text
 
 
-def build() -> gr.Markdown:
+def show(services: Services) -> tuple[str, str]:
+    """The five lines as HTML, and the card as Markdown."""
+    return lines(services), card(services)
+
+
+def build() -> AboutTab:
     """Lay the tab out."""
-    return gr.Markdown("", elem_id="about")
+    return AboutTab(gr.HTML("", elem_id="about-lines"), gr.Markdown("", elem_id="about"))

@@ -1,35 +1,37 @@
-"""The Classify tab: a picture in by drop, paste, webcam or address; the verdict out."""
+"""The Classify tab: pictures in by drop, paste, camera or address; the verdict out."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from unfake.catalog.photo import Photo
 from unfake.errors import UnfakeError
 from unfake.services import Examination, Services
-from unfake.ui import cards, html
+from unfake.ui import batch, cards
+from unfake.ui.template import message
 
-Answer = tuple[str, dict[str, Any] | None, Examination | None]
+Answer = tuple[str, dict[str, Any] | None]
+EMPTY = message("No picture yet", "Drop, paste or photograph one, or give its address. The verdict appears here.")
+SETTLE = "() => window.unfake.settle('#verdict')"
+GO = "(address) => window.unfake.address(address)"
 
-# On a phone the verdict lies below the input: bring it into sight.
-SHOW_VERDICT = """
-() => {
-  const verdict = document.querySelector('#verdict');
-  if (verdict && window.innerWidth < 760) verdict.scrollIntoView({behavior: 'smooth', block: 'start'});
-}
-"""
 
-EMPTY = html.message("No picture yet", "Drop, paste or photograph one, or give its address. The verdict appears here.")
-NOTHING: tuple[str, None] = (EMPTY, None)
+@dataclass(frozen=True)
+class ClassifyTab:
+    """Components that others reach."""
+
+    address: gr.Textbox
+    verdict: gr.HTML
+    report: gr.JSON
 
 
 def read(services: Services, payload: dict[str, Any], visitor: str) -> Examination:
-    """Classify what the image input holds, from the very bytes that were sent.
+    """Classify what an input holds, from the very bytes that were sent.
 
     Gradio's own preprocessing would decode the file and may write it anew; so the events skip it
     (``preprocess=False``). Gradio has then still checked that the path is one that this visitor uploaded.
@@ -41,25 +43,39 @@ def read(services: Services, payload: dict[str, Any], visitor: str) -> Examinati
     return services.classify_file(Path(payload["path"]), name, visitor)
 
 
-def answer(services: Services, examine: Callable[[], Examination], photo: Photo | None = None) -> Answer:
-    """The verdict as HTML, the report as JSON and the examination, or the sentence that says why there is none."""
+def answer(services: Services, examine: Callable[[], Examination]) -> Answer:
+    """The verdict as HTML and the report as JSON, or the sentence that says why there is none."""
     try:
         found = examine()
+        thresholds = services.checkpoint.config.thresholds
     except UnfakeError as error:
-        return html.message("Not classified", str(error), error=True), None, None
-    thresholds = services.checkpoint.config.thresholds
-    return cards.verdict(found, thresholds, services.catalog, photo), found.report.to_json(), found
+        return message("Not classified", str(error), error=True), None
+    shown = cards.verdict(found.report, thresholds, services.catalog, pixels=found.picture.pixels)
+    return shown, found.report.to_json()
 
 
-def build(services: Services, visitor: gr.BrowserState) -> None:
+def of_address(services: Services, given: str, visitor: str) -> Answer:
+    """The verdict on the picture at an address that a visitor gave."""
+    given = given.strip()
+    if not given:
+        return message("No address given", "Paste the http(s) address of a picture."), None
+    whole = f"https://{given}" if given.lower().startswith("www.") else given
+    return answer(services, lambda: services.classify_url(whole, visitor))
+
+
+def _many(payloads: Sequence[dict[str, Any]]) -> bool:
+    return len(payloads) > 1 or str(payloads[0].get("orig_name") or payloads[0]["path"]).lower().endswith(".zip")
+
+
+def build(services: Services, visitor: gr.State) -> ClassifyTab:
     """Lay the tab out and connect it."""
+    gr.HTML('<h2 class="uf uf-title" tabindex="-1">Check my own picture</h2>')
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            picture = gr.Image(
-                sources=["upload", "clipboard", "webcam"],
-                label="Your picture",
-                height=340,
-                buttons=[],
+            picture = gr.File(
+                file_count="multiple",
+                label="Your picture; several, or a ZIP file, make a table",
+                height=230,
                 elem_id="picture",
             )
             with gr.Row(equal_height=True):
@@ -72,51 +88,65 @@ def build(services: Services, visitor: gr.BrowserState) -> None:
                     elem_id="address",
                 )
                 check = gr.Button("Classify", variant="primary", scale=1, min_width=100, elem_id="check-address")
+            with gr.Accordion("or take a photo", open=False, elem_id="camera-fold"):
+                camera = gr.Image(sources=["webcam"], label="Camera", height=300, buttons=[], elem_id="camera")
             gr.HTML(
-                '<p class="uf uf-quiet">Your picture is deleted from this server within about an hour and is never '
-                "used for training. The verdict is kept under the picture’s fingerprint, and in your own History.</p>"
+                '<p class="uf uf-quiet">Ctrl+V pastes a picture. Yours are deleted from this server within about an '
+                "hour and are never used for training. The verdict is kept under the picture’s fingerprint, and in "
+                "your own History.</p>"
             )
         with gr.Column(scale=6, min_width=320):
+            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-batch")
             verdict = gr.HTML(EMPTY, elem_id="verdict", min_height=200)
             with gr.Accordion("The report as JSON", open=False):
                 report = gr.JSON(show_label=False, elem_id="report")
 
-    def from_picture(
-        payload: dict[str, Any] | None,
+    running, rested = gr.Button(visible=True), gr.Button(visible=False)
+    outputs = [verdict, report, picture, stop]
+
+    def from_files(
+        payloads: list[dict[str, Any]] | None,
         key: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[Any, ...]:
-        if not payload:
-            return NOTHING
-        progress(0.3, desc="Looking at the picture")
-        return answer(services, lambda: read(services, payload, key))[:2]
+    ) -> Iterator[tuple[Any, ...]]:
+        # The input is empty again at once, ready for the next picture; the answer shows the one that it is about.
+        if not payloads:
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        elif _many(payloads):
+            paths, names = zip(*((Path(p["path"]), p.get("orig_name") or "picture") for p in payloads), strict=True)
+            yield message("Looking at the pictures", "The answers appear here one by one."), None, None, running
+            try:
+                for shown in batch.answers(services, paths, names, key):
+                    yield shown, None, None, running
+            except UnfakeError as error:
+                yield message("Not classified", str(error), error=True), None, None, running
+            yield gr.skip(), None, None, rested
+        else:
+            progress(0.3, desc="Looking at the picture")
+            yield *answer(services, lambda: read(services, payloads[0], key)), None, rested
 
-    def from_address(given: str, key: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
-        if not given.strip():
-            return html.message("No address given", "Paste the http(s) address of a picture."), None
-        progress(0.2, desc="Fetching the picture")
-        whole = f"https://{given.strip()}" if given.strip().lower().startswith("www.") else given
-        return answer(services, lambda: services.classify_url(whole, key))[:2]
+    def from_camera(payload: dict[str, Any] | None, key: str) -> Answer:
+        return answer(services, lambda: read(services, payload, key)) if payload else (EMPTY, None)
 
-    results = [verdict, report]
-    given = gr.on(
-        [picture.input, picture.clear],
-        from_picture,
+    given = picture.upload(
+        from_files,
         [picture, visitor],
-        results,
+        outputs,
         preprocess=False,
         api_visibility="private",
         trigger_mode="always_last",
         show_progress_on=verdict,
     )
-    typed = gr.on(
-        [check.click, address.submit],
-        from_address,
-        [address, visitor],
-        results,
+    given.then(None, js=SETTLE, api_visibility="private")
+    stop.click(lambda: rested, None, stop, cancels=[given], show_progress="hidden", api_visibility="private")
+    camera.input(
+        from_camera,
+        [camera, visitor],
+        [verdict, report],
+        preprocess=False,
         api_visibility="private",
         trigger_mode="always_last",
         show_progress_on=verdict,
-    )
-    for event in (given, typed):
-        event.then(None, js=SHOW_VERDICT, api_visibility="private")
+    ).then(None, js=SETTLE, api_visibility="private")
+    gr.on([check.click, address.submit], None, address, js=GO, api_visibility="private")
+    return ClassifyTab(address, verdict, report)

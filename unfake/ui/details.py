@@ -1,102 +1,152 @@
-"""The Details tab: one photo of the catalog, and its download with the verdict in hand."""
+"""The Details tab: one photo of the catalog, its verdict, and its download with the verdict in hand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from unfake.catalog.photo import Photo
 from unfake.detector.calibration import Label
 from unfake.errors import UnfakeError
-from unfake.services import Examination, Services
-from unfake.ui import cards, html
+from unfake.services import Check, Examination, Services
+from unfake.ui import cards
+from unfake.ui.known import Known
+from unfake.ui.template import message
 
-# Brings the answer into sight and starts the download that it offers, once. Another site's file goes through a hidden
-# frame, so that the page stays even where that site does not send it as an attachment.
-START_DOWNLOAD = """
-() => {
-  document.querySelector('#download article')?.scrollIntoView({behavior: 'smooth', block: 'nearest'});
-  const link = document.querySelector('#download a.uf-start:not([data-started])');
-  if (!link) return;
-  link.dataset.started = 'yes';
-  if (new URL(link.href).origin === window.location.origin) { link.click(); return; }
-  const frame = document.createElement('iframe');
-  frame.hidden = true;
-  frame.src = link.href;
-  document.body.append(frame);
-}
-"""
+Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True)
 class DetailsTab:
-    """Components that other tabs reach."""
+    """Components that others reach."""
 
     card: gr.HTML
     classify: gr.Button
     download: gr.Button
-    panel: gr.HTML
+    question: gr.HTML
     anyway: gr.Button
     another: gr.Button
+    panel: gr.HTML
     opened: gr.State
     examined: gr.State
+
+    @property
+    def all(self) -> list[Any]:
+        """Every component, as an event's outputs."""
+        return list(vars(self).values())
+
+    def asking(self, question: str) -> Updates:
+        """Show what is asked before a doubtful download, with its two answers; nothing asked hides them."""
+        seen = bool(question)
+        return {
+            self.question: question,
+            self.anyway: gr.Button(visible=seen),
+            self.another: gr.Button(visible=seen),
+        }
 
 
 def build() -> DetailsTab:
     """Lay the tab out."""
     opened = gr.State(None)  # id of the photo
     examined = gr.State(None)  # its examination, once there is one
-    card = gr.HTML(html.message("No picture open", "Choose one in the gallery."), elem_id="details")
-    with gr.Row():
+    empty = message("No picture open", "Choose one among the results of a search.", ("?tab=search", "Search"))
+    card = gr.HTML(empty, elem_id="details")
+    with gr.Row(elem_id="details-bar"):
         classify = gr.Button("Classify", variant="primary", visible=False, elem_id="classify-photo")
         download = gr.Button("Download", visible=False, elem_id="download-photo")
-    panel = gr.HTML("", elem_id="download")
+    question = gr.HTML("", elem_id="question")
     with gr.Row():
         another = gr.Button("Find another", variant="primary", visible=False, elem_id="another")
         anyway = gr.Button("Download anyway", visible=False, elem_id="anyway")
-    return DetailsTab(card, classify, download, panel, anyway, another, opened, examined)
+    panel = gr.HTML("", elem_id="download")
+    return DetailsTab(card, classify, download, question, anyway, another, panel, opened, examined)
 
 
-def questions(visible: bool) -> tuple[gr.Button, gr.Button]:
-    """The two answers to the question before a doubtful download."""
-    return gr.Button(visible=visible), gr.Button(visible=visible)
-
-
-def open_photo(services: Services, photo_id: str) -> tuple[Any, ...]:
-    """Card, classify, download, panel, anyway, another, opened, examined for a photo that was chosen."""
+def open_photo(tab: DetailsTab, services: Services, photo_id: str, known: Known) -> Updates:
+    """Updates for a photo that was chosen, with the verdict on it where one is known."""
     try:
         photo = services.photo(photo_id)
+        check = known.get(photo_id)
+        shown = _verdict(services, check, photo) if check else ""
     except UnfakeError as error:
-        shown = html.message("This picture cannot be opened", str(error), error=True)
-        return shown, gr.Button(visible=False), gr.Button(visible=False), "", *questions(False), None, None
-    shown = cards.details(photo, services.catalog)
-    return shown, gr.Button(visible=True), gr.Button(visible=True), "", *questions(False), photo.id, None
+        failed = message("This picture cannot be opened", str(error), ("?tab=search", "Search"), error=True)
+        hidden = gr.Button(visible=False)
+        cleared = {tab.classify: hidden, tab.download: hidden, tab.panel: "", tab.opened: None, tab.examined: None}
+        return {tab.card: failed} | cleared | tab.asking("")
+    visible = gr.Button(visible=True)
+    return {
+        tab.card: cards.details(photo),
+        tab.classify: visible,
+        tab.download: visible,
+        tab.panel: shown,
+        tab.opened: photo.id,
+        tab.examined: None,
+    } | tab.asking("")
 
 
-def begin_download(
-    services: Services, photo_id: str | None, examined: Examination | None, visitor: str
-) -> tuple[Any, ...]:
-    """Panel, anyway, another, examined: the download itself if the photo is likely real, else what is at stake."""
+def _verdict(services: Services, check: Check, photo: Photo) -> str:
+    if check.report is None:
+        return ""
+    return cards.verdict(check.report, services.checkpoint.config.thresholds, services.catalog, photo)
+
+
+def classify(tab: DetailsTab, services: Services, photo_id: str | None, visitor: str, known: Known) -> Updates:
+    """Updates with the verdict on the photo that is open."""
     if photo_id is None:
-        return "", *questions(False), None
+        return {tab.panel: ""} | tab.asking("")
+
+    def show(photo: Photo, found: Examination) -> Updates:
+        shown = cards.verdict(found.report, services.checkpoint.config.thresholds, services.catalog, photo)
+        return {tab.panel: shown, tab.examined: found} | tab.asking("")
+
+    return _examined(tab, services, photo_id, None, visitor, known, "Not classified", show)
+
+
+def download(
+    tab: DetailsTab,
+    services: Services,
+    photo_id: str | None,
+    examined: Examination | None,
+    visitor: str,
+    known: Known,
+    *,
+    anyway: bool = False,
+) -> Updates:
+    """Updates with the download itself if the photo is likely real or was asked for ``anyway``, else the question."""
+    if photo_id is None:
+        return {tab.panel: ""} | tab.asking("")
+    if examined is not None and examined.report.picture.source_name != photo_id:
+        examined = None  # the verdict that came in late belongs to the photo that was open before
+
+    def show(photo: Photo, found: Examination) -> Updates:
+        report = found.report
+        if not anyway and report.label not in (Label.LIKELY_REAL, Label.DECLARED_CAMERA):
+            shown = cards.verdict(report, services.checkpoint.config.thresholds, services.catalog, photo)
+            return {tab.panel: shown, tab.examined: found} | tab.asking(cards.question(report))
+        taken = services.download(photo.id, found, visitor)
+        return {tab.panel: cards.download(taken, report), tab.examined: found} | tab.asking("")
+
+    return _examined(tab, services, photo_id, examined, visitor, known, "Not downloaded", show)
+
+
+def _examined(
+    tab: DetailsTab,
+    services: Services,
+    photo_id: str,
+    examined: Examination | None,
+    visitor: str,
+    known: Known,
+    failed: str,
+    show: Callable[[Photo, Examination], Updates],
+) -> Updates:
+    """What ``show`` makes of the open photo's examination, which is made where there is none yet."""
     try:
         photo = services.photo(photo_id)
         found = examined or services.classify_photo(photo_id, visitor)
-        thresholds = services.checkpoint.config.thresholds
+        known.add(Check(photo, found.report, None))
+        return show(photo, found)
     except UnfakeError as error:
-        return html.message("Not downloaded", str(error), error=True), *questions(False), None
-    if found.report.label in (Label.LIKELY_REAL, Label.DECLARED_CAMERA):
-        return take(services, photo_id, found, visitor), *questions(False), found
-    return cards.question(found, thresholds, services.catalog, photo), *questions(True), found
-
-
-def take(services: Services, photo_id: str | None, found: Examination | None, visitor: str) -> str:
-    """Download a photo that was examined; the panel with the file and the proof of the check."""
-    if photo_id is None or found is None:
-        return ""
-    try:
-        download = services.download(photo_id, found, visitor)
-    except UnfakeError as error:
-        return html.message("Not downloaded", str(error), error=True)
-    return cards.download(download, found)
+        return {tab.panel: message(failed, str(error), error=True)} | tab.asking("")

@@ -1,24 +1,24 @@
-"""The Gallery tab: what a search found, and which of it looks generated."""
+"""What a search found, and which of it looks generated."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from unfake.catalog.photo import Photo
 from unfake.errors import UnfakeError
-from unfake.services import Check, Services
-from unfake.ui import grid, html
+from unfake.services import Services
+from unfake.ui import grid
+from unfake.ui.known import Known
+from unfake.ui.template import message
 
 PAGE = 12
 # Seconds between two drawings of the grid while a scan runs
 REDRAW = 0.4
-
-CLICKED_PHOTO = "() => [window.unfakePhoto]"
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,20 @@ class Query:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the gallery shows: the photos of the first ``page`` pages of a query, and the checks of those scanned."""
+    """What the gallery shows: the photos of the first ``page`` pages of a query, of ``total``."""
 
     query: Query | None = None
     photos: tuple[Photo, ...] = ()
     page: int = 0
     total: int = 0
-    checks: Mapping[str, Check] = field(default_factory=dict)
+    pages: int = 0
 
 
 @dataclass(frozen=True)
-class GalleryTab:
-    """Components that other tabs reach."""
+class Gallery:
+    """Components that others reach."""
 
     grid: gr.HTML
-    clicked: gr.Textbox
     more: gr.Button
     scan: gr.Button
     stop: gr.Button
@@ -56,11 +55,11 @@ class GalleryTab:
     shown: gr.State
 
 
-EMPTY = html.message("Nothing searched yet", "Search for something, and what is found appears here.")
+Updates = dict[Any, Any]
 
 
-def build() -> GalleryTab:
-    """Lay the tab out."""
+def build() -> Gallery:
+    """Lay it out."""
     shown = gr.State(Shown())
     with gr.Row(equal_height=True, elem_id="scan-bar"):
         scan = gr.Button(
@@ -71,20 +70,22 @@ def build() -> GalleryTab:
             label="Hide likely AI", container=False, scale=0, min_width=160, visible=False, elem_id="hide"
         )
         progress = gr.HTML("", elem_id="progress")
-    pictures = gr.HTML(EMPTY, js_on_load=html.keep_click("photo", "unfakePhoto"), elem_id="gallery")
-    clicked = gr.Textbox(visible=False)  # stands for what CLICKED_PHOTO returns
+    pictures = gr.HTML("", elem_id="gallery")
     more = gr.Button("Load more", visible=False, elem_id="more")
-    return GalleryTab(pictures, clicked, more, scan, stop, hide, progress, shown)
+    return Gallery(pictures, more, scan, stop, hide, progress, shown)
 
 
-def draw(services: Services, shown: Shown, hide: bool) -> str:
+def draw(services: Services, shown: Shown, known: Known, hide: bool) -> str:
     """The grid as HTML."""
-    words = shown.query.words if shown.query else ""
-    return grid.gallery(words, shown.photos, shown.total, services.catalog, checks=shown.checks, hide=hide)
+    if shown.query is None:
+        return ""
+    return grid.gallery(shown.query.words, shown.photos, shown.total, services.catalog, checks=known, hide=hide)
 
 
-def load(services: Services, query: Query, before: Shown, hide: bool) -> tuple[Any, ...]:
-    """The next page of a query added to ``before``: grid, "load more", scan, hide, progress, and what is shown now."""
+def load(
+    tab: Gallery, services: Services, query: Query, before: Shown, known: Known, hide: bool, kept: Shown
+) -> Updates:
+    """Updates for the next page of a query, added to ``before``; where the search fails, ``kept`` stays."""
     try:
         page = services.search(
             query.words,
@@ -95,38 +96,54 @@ def load(services: Services, query: Query, before: Shown, hide: bool) -> tuple[A
             order_by=query.order_by,
         )
     except UnfakeError as error:
-        failed = html.message("The search did not work", str(error), error=True)
-        if before.photos:  # nothing that was loaded is lost
-            failed += draw(services, before, hide)
-        return failed, gr.skip(), gr.Button(visible=bool(before.photos)), gr.skip(), "", before
-    known = {photo.id for photo in before.photos}
-    photos = (*before.photos, *(photo for photo in page.photos if photo.id not in known))
-    shown = Shown(query, photos, page.page, page.total, before.checks)
+        failed = message("The search did not work", str(error), error=True)
+        more = before is kept and before.page < before.pages  # the same page can be asked for again
+        return {
+            tab.grid: failed + draw(services, kept, known, hide),
+            tab.more: gr.Button(visible=more),
+            tab.progress: "",
+        }
+    there = {photo.id for photo in before.photos}
+    photos = (*before.photos, *(photo for photo in page.photos if photo.id not in there))
+    shown = Shown(query, photos, page.page, page.total, page.total_pages)
     some = bool(photos)
-    more = gr.Button(visible=bool(page.photos) and page.page < page.total_pages)
-    return draw(services, shown, hide), more, gr.Button(visible=some), gr.Checkbox(visible=some), "", shown
+    known.gallery = shown
+    return {
+        tab.grid: draw(services, shown, known, hide),
+        tab.more: gr.Button(visible=bool(page.photos) and page.page < page.total_pages),
+        tab.scan: gr.Button(visible=some),
+        tab.stop: gr.Button(visible=False),
+        tab.hide: gr.Checkbox(visible=some),
+        tab.progress: "",
+        tab.shown: shown,
+    }
 
 
-def scan(services: Services, shown: Shown, hide: bool) -> Iterator[tuple[Any, ...]]:
-    """Check what is shown and not yet checked; yields grid, scan, stop, progress and what is shown, as it goes on."""
-    waiting = [photo for photo in shown.photos if photo.id not in shown.checks or shown.checks[photo.id].report is None]
-    running = gr.Button(visible=False), gr.Button(visible=True)
-    yield gr.skip(), *running, grid.progress(0, len(waiting)), shown
-    checks, drawn = dict(shown.checks), time.monotonic()
+def scan(tab: Gallery, services: Services, shown: Shown, known: Known, hide: bool) -> Iterator[Updates]:
+    """Check what is shown and not yet checked; yields updates as it goes on, and ends where something else is shown."""
+    known.gallery = shown
+    waiting = [photo for photo in shown.photos if photo.id not in known or known[photo.id].report is None]
+    running = {tab.scan: gr.Button(visible=False), tab.stop: gr.Button(visible=True)}
+    yield running | {tab.progress: grid.progress(0, len(waiting))}
+    drawn = time.monotonic()
     try:
         for done, check in enumerate(services.scan(waiting), start=1):
-            checks[check.photo.id] = check
+            known.add(check)
+            if known.gallery is not shown:
+                return
             if time.monotonic() - drawn > REDRAW:
                 drawn = time.monotonic()
-                shown = replace(shown, checks=dict(checks))
-                yield draw(services, shown, hide), *running, grid.progress(done, len(waiting)), shown
+                yield running | {
+                    tab.grid: draw(services, shown, known, hide),
+                    tab.progress: grid.progress(done, len(waiting)),
+                }
     except UnfakeError as error:
-        yield gr.skip(), *rested(), html.message("Not checked", str(error), error=True), shown
+        yield rested(tab) | {tab.progress: message("Not checked", str(error), error=True)}
         return
-    shown = replace(shown, checks=checks)
-    yield draw(services, shown, hide), *rested(), grid.progress_done(checks.values()), shown
+    found = [known[photo.id] for photo in shown.photos if photo.id in known]
+    yield rested(tab) | {tab.grid: draw(services, shown, known, hide), tab.progress: grid.progress_done(found)}
 
 
-def rested() -> tuple[gr.Button, gr.Button]:
+def rested(tab: Gallery) -> Updates:
     """Scan and stop as they are when no scan runs."""
-    return gr.Button(visible=True), gr.Button(visible=False)
+    return {tab.scan: gr.Button(visible=True), tab.stop: gr.Button(visible=False)}

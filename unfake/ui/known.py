@@ -1,0 +1,40 @@
+"""What one visitor's page knows about photos of the catalog, from scans, from Details and from downloads."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+
+from unfake.services import Check
+
+MOST = 1000  # photos; a report is about 2 kB
+
+
+class Known(Mapping[str, Check]):
+    """Checks by the photo's id, the latest `MOST` of them. One for each open page; handlers add to it in place.
+
+    ``gallery``: what the gallery shows now; a scan of anything else has nothing more to do.
+    """
+
+    def __init__(self) -> None:
+        self.gallery: object = None
+        self._checks: OrderedDict[str, Check] = OrderedDict()
+
+    def add(self, check: Check) -> None:
+        """Keep a check; one that failed does not replace one that did not."""
+        before = self._checks.get(check.photo.id)
+        if check.report is None and before is not None and before.report is not None:
+            return
+        self._checks[check.photo.id] = check
+        self._checks.move_to_end(check.photo.id)
+        while len(self._checks) > MOST:
+            self._checks.popitem(last=False)
+
+    def __getitem__(self, photo_id: str) -> Check:
+        return self._checks[photo_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._checks))
+
+    def __len__(self) -> int:
+        return len(self._checks)

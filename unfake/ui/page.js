@@ -1,0 +1,191 @@
+// What the page does by itself: addresses, focus, what the browser keeps, pasted files. Loaded once, before all else.
+window.unfake = (() => {
+  const LIMIT = Number(document.currentScript?.dataset.limit) || Infinity; // bytes of a file
+  const KEY = 'unfake-key', THUMBS = 'unfake-thumbs', MOST_THUMBS = 60, THUMB = 96; // px
+  const scrolls = {};
+  const last = {search: '?tab=search', details: '?tab=details'};
+  const $ = (selector) => document.querySelector(selector);
+  const seen = (element) => element && element.offsetParent !== null;
+
+  // Storage that may not be there: in a frame of another site reading it raises an error.
+  const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+  const keep = (name, value) => { try { localStorage.setItem(name, value); return true; } catch { return false; } };
+
+  // The visitor's own key, and whether the browser can keep it.
+  function key() {
+    const known = kept(KEY);
+    if (known) return [known, true];
+    const bytes = crypto.getRandomValues(new Uint8Array(24));
+    const fresh = btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_');
+    return [fresh, keep(KEY, fresh)];
+  }
+
+  // Addresses. Whatever leads anywhere changes the address first; what arrives there asks the server for it.
+  const where = () => window.location.search || '?';
+  function tabOf(search) {
+    const given = new URLSearchParams(search);
+    if (given.get('photo')) return 'details';
+    if (given.has('q')) return 'search';
+    if (given.get('address')) return 'classify';
+    return given.get('tab') || 'home';
+  }
+  function push(href) {
+    scrolls[where()] = window.scrollY;
+    if (href !== where()) history.pushState(null, '', href);
+    note();
+  }
+  function note() {
+    const tab = tabOf(where());
+    if (tab in last && !where().startsWith('?tab=')) last[tab] = where();
+  }
+  let trigger = () => {};
+  function arrive() { note(); trigger(); }
+  function go(href) { push(href); delete scrolls[href]; arrive(); }
+  function search(words, shape, colour, order) {
+    const given = new URLSearchParams({q: words || ''});
+    for (const [name, value] of Object.entries({shape, colour, order})) if (value) given.set(name, value);
+    go('?' + given);
+    return [words, shape, colour, order];
+  }
+  function address(given) { go(given.trim() ? '?' + new URLSearchParams({address: given.trim()}) : '?tab=classify'); return [given]; }
+  // A tab that was chosen by hand stands in the address as well, with what is open on it. Gradio tells of others alike.
+  let byHand = false;
+  for (const kind of ['click', 'keydown']) {
+    document.addEventListener(kind, (event) => { if (event.target.closest?.('[role=tab], .overflow-dropdown')) byHand = true; }, true);
+  }
+  function at(tab) {
+    if (byHand && tabOf(where()) !== tab) push(last[tab] || (tab === 'home' ? '?' : '?tab=' + tab));
+    byHand = false;
+  }
+
+  // After an answer: bring it into sight, move the focus to its heading, name the page after it, and keep its thumbnail.
+  function settle(selector) {
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      thumbs();
+      fill();
+      const within = selector ? $(selector) : [...document.querySelectorAll('[role=tabpanel]')].find(seen);
+      const headings = within ? [...within.querySelectorAll('[data-heading], h2[tabindex], h3[tabindex], [role=alert]')] : [];
+      const heading = headings.find((each) => seen(each) && each.matches('[data-heading]')) || headings.find(seen);
+      const back = selector ? undefined : scrolls[where()];
+      if (back !== undefined) window.scrollTo(0, back);
+      if (!heading) return;
+      if (!heading.hasAttribute('tabindex')) heading.setAttribute('tabindex', '-1');
+      heading.focus({preventScroll: true});
+      if (selector) (heading.closest('article, section, .uf') || heading).scrollIntoView({behavior: still() ? 'auto' : 'smooth', block: 'nearest'});
+      else if (back === undefined) window.scrollTo(0, 0);
+      document.title = tabOf(where()) === 'home' ? 'UnFake' : heading.textContent.trim().slice(0, 80) + ' · UnFake';
+    }));
+  }
+  const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+  // Thumbnails for the History, kept here and nowhere else, with the way back to the photo.
+  function thumbs() {
+    for (const card of document.querySelectorAll('.uf-verdict[data-sha256]')) {
+      const image = card.querySelector('img.uf-picture'), sha = card.dataset.sha256;
+      if (!image || card.dataset.noted) continue;
+      card.dataset.noted = 'yes';
+      const note = (src) => {
+        let all = {};
+        try { all = JSON.parse(kept(THUMBS)) || {}; } catch { /* begun anew */ }
+        delete all[sha];
+        all[sha] = {src, photo: card.dataset.of || null};
+        const names = Object.keys(all);
+        for (const name of names.slice(0, Math.max(0, names.length - MOST_THUMBS))) delete all[name];
+        keep(THUMBS, JSON.stringify(all));
+      };
+      if (!image.src.startsWith('data:')) { note(image.getAttribute('src')); continue; }
+      image.decode().then(() => {
+        const scale = THUMB / Math.max(image.naturalWidth, image.naturalHeight);
+        const canvas = document.createElement('canvas');
+        canvas.width = Math.max(1, image.naturalWidth * scale);
+        canvas.height = Math.max(1, image.naturalHeight * scale);
+        canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
+        note(canvas.toDataURL('image/jpeg', 0.7));
+      }).catch(() => {});
+    }
+  }
+  function fill() {
+    let all = {};
+    try { all = JSON.parse(kept(THUMBS)) || {}; } catch { /* nothing kept */ }
+    for (const row of document.querySelectorAll('#history tr[data-sha256]')) {
+      const known = all[row.dataset.sha256], place = row.querySelector('.uf-thumb');
+      if (!known || !place || place.firstChild) continue;
+      const image = document.createElement('img');
+      image.alt = '';
+      image.src = known.src;
+      place.append(image);
+      if (!known.photo) continue;
+      const name = row.querySelector('.uf-name'), link = document.createElement('a');
+      link.href = '?photo=' + encodeURIComponent(known.photo);
+      link.dataset.go = '';
+      link.textContent = name.textContent;
+      name.replaceChildren(link);
+    }
+  }
+
+  // The download that an answer offers starts once.
+  function download() {
+    const link = $('#download a.uf-start:not([data-started])');
+    if (!link) return;
+    link.dataset.started = 'yes';
+    link.click();
+  }
+
+  // Files that the server would refuse unseen are refused here, in a sentence, in place of the old answer.
+  function refused(files) {
+    const big = [...files].find((file) => file.size > LIMIT && !/\.zip$/i.test(file.name));
+    if (!big) return false;
+    const said = document.createElement('div'), title = document.createElement('b');
+    said.className = 'uf uf-empty uf-error';
+    said.setAttribute('role', 'alert');
+    title.textContent = 'Not classified';
+    said.append(title, `${big.name} is too large: the limit is ${Math.round(LIMIT / 1048576)} MB.`);
+    ($('#verdict .prose') || $('#verdict')).replaceChildren(said);
+    return true;
+  }
+  for (const [kind, given] of [['change', (event) => event.target.files], ['drop', (event) => event.dataTransfer?.files]]) {
+    document.addEventListener(kind, (event) => {
+      if (!event.target.closest?.('#picture') || !given(event)?.length || !refused(given(event))) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }, true);
+  }
+  document.addEventListener('paste', (event) => {
+    const files = event.clipboardData?.files, input = $('#picture input[type=file]');
+    if (!files?.length || !input || !seen($('#picture')) || event.target.closest?.('input, textarea')?.files) return;
+    event.preventDefault();
+    const transfer = new DataTransfer();
+    for (const file of files) transfer.items.add(file);
+    input.files = transfer.files;
+    input.dispatchEvent(new Event('change', {bubbles: true}));
+  });
+
+  document.addEventListener('click', (event) => {
+    const sorter = event.target.closest?.('.uf-sortable th button');
+    if (sorter) sort(sorter.closest('th'));
+    const link = event.target.closest?.('a[data-go]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab or window, as the visitor wants
+    event.preventDefault();
+    go(last[link.dataset.go] || link.getAttribute('href'));
+  });
+  function sort(head) {
+    const column = head.cellIndex, body = head.closest('table').tBodies[0], up = head.ariaSort !== 'ascending';
+    for (const other of head.parentElement.cells) if (other.ariaSort) other.ariaSort = 'none';
+    head.ariaSort = up ? 'ascending' : 'descending';
+    const value = (row) => row.cells[column]?.dataset.value ?? row.cells[column]?.textContent ?? '';
+    const rows = [...body.rows].sort((a, b) => (up ? 1 : -1) * value(a).localeCompare(value(b), undefined, {numeric: true}));
+    body.append(...rows);
+  }
+  // Arrow keys move between the pictures of the gallery.
+  document.addEventListener('keydown', (event) => {
+    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
+    const links = step && event.target.closest?.('#gallery') ? [...document.querySelectorAll('#gallery [data-photo]')] : [];
+    const next = links[links.indexOf(event.target) + step];
+    if (!next || !links.includes(event.target)) return;
+    event.preventDefault();
+    next.focus();
+  });
+  window.addEventListener('popstate', arrive);
+  history.scrollRestoration = 'manual';
+  return {key, where, go, search, address, at, settle, fill, download, ready: (call) => { trigger = call; }};
+})();
