@@ -21,10 +21,10 @@ def main() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=1.5)
-        page.goto(address)
+        page.goto(f"{address}/?tab=classify")
         page.locator("#picture input[type=file]").set_input_files(ROOT / "unfake/catalog/samples" / f"{SAMPLE}.jpg")
         page.locator(".uf-verdict img.uf-heat").wait_for()
-        page.wait_for_function("document.querySelector('#picture img')?.complete")
+        page.wait_for_function("document.querySelector('.uf-verdict img.uf-picture')?.complete")
         page.screenshot(path=ROOT / "docs" / "screenshot.png")
         browser.close()
 

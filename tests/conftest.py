@@ -115,6 +115,6 @@ def opened(browser: Browser, address: str, width: int, height: int, *allowed: st
     page.set_default_timeout(60_000)
     expect.set_options(timeout=30_000)
     page.goto(address)
-    expect(page.locator("#picture")).to_be_visible()
+    expect(page.locator("#home h2")).to_be_focused()  # what the address names has been shown
     yield page
     context.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import SAMPLES, opened
+from unfake.detector.checkpoint import SMALL
 
 pillow_heif.register_heif_opener()
 
@@ -21,9 +25,15 @@ def page(browser: Browser, app_url: str, request: pytest.FixtureRequest) -> Iter
         yield found
 
 
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+    expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+
+
 @pytest.mark.parametrize("name", ["astronaut.jpg", "golden-light.jpg"])
 def test_a_dropped_picture_gets_its_verdict(page: Page, name: str) -> None:
     # when the file is dropped on the input, as from a desktop
+    tab(page, "Classify")
     transfer = page.evaluate_handle(
         """async ([address, name]) => {
             const bytes = await (await fetch(address)).arrayBuffer();
@@ -50,10 +60,9 @@ def test_a_dropped_picture_gets_its_verdict(page: Page, name: str) -> None:
 
 
 def test_the_walk_from_search_to_verdict(page: Page) -> None:
-    page.get_by_role("tab", name="Search").click()
-    page.locator("#suggestions button", has_text="portrait").click()
-    expect(page.locator("#gallery .uf-tile").first).to_be_visible()
-    page.get_by_role("tab", name="Search").click()
+    page.get_by_role("link", name="Get started").click()
+    page.locator("#suggestions a", has_text="portrait").click()
+    expect(page.locator("#gallery .uf-count")).to_contain_text("for “portrait”")
     page.locator("#query textarea, #query input").fill("")
     page.locator("#go").click()
     expect(page.locator("#gallery .uf-tile")).to_have_count(12)
@@ -69,6 +78,7 @@ def test_the_walk_from_search_to_verdict(page: Page) -> None:
 
 
 def test_a_bad_address_is_answered_in_a_sentence_and_stays_in_its_box(page: Page) -> None:
+    tab(page, "Classify")
     box = page.locator("#address textarea, #address input")
     box.fill("http://127.0.0.1:1/a.jpg")
     page.locator("#check-address").click()
@@ -77,9 +87,9 @@ def test_a_bad_address_is_answered_in_a_sentence_and_stays_in_its_box(page: Page
 
 
 def test_nothing_is_wider_than_the_screen(page: Page) -> None:
-    for tab in ("Search", "Gallery", "Details", "Classify", "History", "About"):
-        page.get_by_role("tab", name=tab).click()
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), tab
+    for name in ("Home", "Search", "Details", "Classify", "History", "About"):
+        tab(page, name)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
 
 
 def test_about_shows_the_model_card(page: Page) -> None:
@@ -99,7 +109,8 @@ def test_about_shows_the_model_card(page: Page) -> None:
 
 def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url: str) -> None:
     # the browser has its key once the page has loaded
-    page.wait_for_function("localStorage.getItem('unfake-visitor')")
+    page.wait_for_function("localStorage.getItem('unfake-key')")
+    tab(page, "Classify")
     page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
     expect(page.locator(".uf-verdict")).to_be_visible()
     page.get_by_role("tab", name="History").click()
@@ -113,21 +124,30 @@ def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url:
         expect(other.locator("#history")).to_contain_text("Nothing here yet")
     # the same one does, after a reload, until it is cleared
     page.reload()
-    page.get_by_role("tab", name="History").click()
-    expect(page.locator("#history td", has_text="espresso.jpg")).to_be_visible()
+    row = page.locator("#history tr", has_text="espresso.jpg")
+    expect(row).to_be_visible()
+    # its thumbnail was kept by this browser, not by the server
+    expect(row.locator(".uf-thumb img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
+    # and clearing asks first
     page.locator("#clear-history").click()
+    page.locator("#clear-keep").click()
+    expect(row).to_be_visible()
+    page.locator("#clear-history").click()
+    page.locator("#clear-sure").click()
     expect(page.locator("#history")).to_contain_text("Nothing here yet")
 
 
 def test_a_picture_from_the_webcam(page: Page) -> None:
-    page.locator("#picture .source-selection button").nth(1).click()
-    page.locator("#picture button", has_text="access").click()
-    page.wait_for_function("document.querySelector('#picture video')?.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")
+    tab(page, "Classify")
+    page.locator("#camera-fold button").first.click()
+    page.locator("#camera button", has_text="access").click()
+    page.wait_for_function("document.querySelector('#camera video')?.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA")
     page.get_by_role("button", name="capture photo", exact=True).click()
     expect(page.locator(".uf-verdict")).to_contain_text("px, PNG")
 
 
 def test_a_picture_from_the_clipboard(page: Page) -> None:
+    tab(page, "Classify")
     page.evaluate(
         """async () => {
             const canvas = document.createElement('canvas');
@@ -141,7 +161,7 @@ def test_a_picture_from_the_clipboard(page: Page) -> None:
             await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
         }"""
     )
-    page.locator("#picture .source-selection button").nth(2).click()
+    page.keyboard.press("Control+V")
     expect(page.locator(".uf-verdict")).to_contain_text("300 × 300 px, PNG")
 
 
@@ -150,5 +170,103 @@ def test_pictures_that_a_browser_cannot_show(page: Page, tmp_path: Path, ending:
     path = tmp_path / f"espresso.{ending}"
     with Image.open(SAMPLES / "espresso.jpg") as sample:
         sample.save(path)
+    tab(page, "Classify")
     page.locator("#picture input[type=file]").set_input_files(path)
+    expect(page.locator(".uf-verdict img.uf-picture")).to_have_attribute("src", re.compile("^data:image/jpeg"))
     expect(page.locator(".uf-verdict")).to_contain_text(f"600 × 400 px, {ending.upper()}")
+
+
+def test_what_is_no_picture_takes_the_place_of_the_old_answer(page: Page, tmp_path: Path) -> None:
+    tab(page, "Classify")
+    page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
+    expect(page.locator("#verdict .uf-verdict")).to_be_visible()
+    paper = tmp_path / "letter.pdf"
+    paper.write_bytes(b"%PDF-1.7 nothing to see")
+    page.locator("#picture input[type=file]").set_input_files(paper)
+    expect(page.locator("#verdict .uf-error")).to_contain_text("Not classified")
+    expect(page.locator("#verdict .uf-verdict")).to_have_count(0)
+    # and one that is too large is refused before it is sent
+    huge = tmp_path / "huge.jpg"
+    with huge.open("wb") as file:
+        file.truncate(40 * 2**20)
+    page.locator("#picture input[type=file]").set_input_files(huge)
+    expect(page.locator("#verdict .uf-error")).to_contain_text("huge.jpg is too large: the limit is 30 MB.")
+
+
+def test_several_pictures_and_a_zip_make_a_table(page: Page, tmp_path: Path) -> None:
+    archive, broken = tmp_path / "two.zip", tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in ("astronaut.jpg", "espresso.jpg"):
+            packed.write(SAMPLES / name, name)
+    tab(page, "Classify")
+    page.locator("#picture input[type=file]").set_input_files([SAMPLES / "hiker.jpg", broken, archive])
+    rows = page.locator("#verdict table tbody tr")
+    expect(page.locator("#verdict .uf-count")).to_contain_text("4 pictures")
+    expect(rows).to_have_count(4)
+    expect(rows.filter(has_text="astronaut.jpg").locator("img.uf-thumb")).to_be_visible()
+    expect(page.locator("#stop-batch")).to_be_hidden()
+    page.get_by_role("button", name="Name").click()
+    expect(rows.first).to_contain_text("astronaut.jpg")
+    page.get_by_role("button", name="Name").click()
+    expect(rows.first).to_contain_text("hiker.jpg")
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="CSV").click()
+    table = saving.value.path().read_text(encoding="utf-8-sig").splitlines()
+    assert len(table) == 5
+    assert '"two.zip/espresso.jpg"' in "".join(table)
+
+
+def test_the_game_reveals_what_the_three_are(page: Page) -> None:
+    expect(page.locator("#game [data-pick]")).to_have_count(3)
+    page.locator("#game [data-pick]").first.click()
+    expect(page.locator("#game figcaption", has_text="your choice")).to_have_count(1)
+    expect(page.locator("#game figcaption", has_text="AI-generated")).to_have_count(1)
+    expect(page.locator("#game .uf-badge")).to_have_count(3)
+    page.locator("#game button", has_text="Three others").click()
+    expect(page.locator("#game [data-pick]")).to_have_count(3)
+
+
+def test_home_says_how_far_to_trust_it_by_the_measured_figures(page: Page) -> None:
+    metrics = json.loads((SMALL / "metrics.json").read_text())["headline"]["web"]
+    named, accused = (round(100 * metrics[name][0]) for name in ("fake_called_fake", "real_called_fake"))
+    expect(page.locator("#trust")).to_contain_text(f"it names {named}; of 100 real ones it accuses {accused}.")
+
+
+def test_a_photo_in_an_address_opens_and_a_verdict_stays_with_it(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/?photo=pagoda")
+    expect(page.locator("#details h2")).to_have_text("Pagoda above a lake")
+    page.locator("#classify-photo").click()
+    expect(page.locator("#download .uf-verdict")).to_be_visible()
+    page.get_by_role("link", name="Find another").click()
+    page.locator("#query textarea, #query input").fill("pagoda")
+    page.locator("#go").click()
+    tile = page.locator('#gallery .uf-tile:has([data-photo="pagoda"])')
+    expect(tile.locator(".uf-badge")).to_be_visible()
+    # another photo has none of it
+    page.locator("#suggestions a", has_text="landscape").click()
+    page.locator('#gallery [data-photo="mountain-path"]').click()
+    expect(page.locator("#details h2")).to_have_text("Path to snowy peaks")
+    expect(page.locator("#download .uf-verdict")).to_have_count(0)
+    page.go_back()
+    expect(page.locator('#gallery [data-photo="mountain-path"]')).to_be_visible()
+    page.go_back()
+    tile.locator("a").first.click()
+    expect(page.locator("#download .uf-verdict")).to_be_visible()
+
+
+def test_the_page_works_in_a_frame_that_may_keep_nothing(browser: Browser, app_url: str) -> None:
+    context = browser.new_context()
+    context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }});"
+    )
+    page = context.new_page()
+    page.goto(app_url)
+    expect(page.locator("#home h2")).to_be_focused()
+    tab(page, "Classify")
+    page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
+    expect(page.locator(".uf-verdict")).to_be_visible()
+    tab(page, "History")
+    expect(page.locator("#history td", has_text="espresso.jpg")).to_be_visible()
+    expect(page.locator("#history")).to_contain_text("Your browser keeps nothing for this page")
+    context.close()

@@ -73,7 +73,7 @@ def test_pictures_are_hotlinked_and_credited(page: Page, unsplash: Unsplash) -> 
     expect(tiles).to_have_count(24)
     for picture in page.locator("#gallery img").all():
         assert (picture.get_attribute("src") or "").startswith(unsplash.url)
-    credit = tiles.first.locator("a").first
+    credit = tiles.first.locator("p a").first
     assert "utm_source=unfake" in (credit.get_attribute("href") or "")
     expect(tiles.first).to_contain_text("Photo by")
     expect(tiles.first.get_by_role("link", name="Unsplash")).to_be_visible()
@@ -91,7 +91,12 @@ def test_nothing_found_is_said(page: Page) -> None:
 def test_an_outage_is_said_and_the_rest_works(page: Page, words: str, sentence: str) -> None:
     search(page, words)
     expect(page.locator("#gallery .uf-error")).to_contain_text(sentence)
+    expect(page.locator("#more")).to_be_hidden()
     search(page, "photo")
+    expect(page.locator("#gallery .uf-tile")).to_have_count(12)
+    # what was found before stays where a later search fails
+    search(page, words)
+    expect(page.locator("#gallery .uf-error")).to_contain_text(sentence)
     expect(page.locator("#gallery .uf-tile")).to_have_count(12)
 
 
@@ -110,7 +115,7 @@ def test_the_way_from_search_to_download(page: Page, unsplash: Unsplash) -> None
     expect(tiles).to_have_count(12)
     # a picture that is likely real is downloaded at once
     counted = sum(unsplash.downloads.values())
-    page.locator("#gallery .uf-tile", has=page.locator(".uf-likely_real")).first.locator("button").click()
+    page.locator("#gallery .uf-tile", has=page.locator(".uf-likely_real")).first.locator("a").first.click()
     expect(page.locator("#details .uf-details")).to_contain_text("px")
     page.locator("#download-photo").click()
     taken = page.locator("#download .uf-taken")
@@ -124,26 +129,33 @@ def test_the_way_from_search_to_download(page: Page, unsplash: Unsplash) -> None
     assert record["verdict"]["label"] == "likely_real"
     assert "on Unsplash" in record["credit"]["text"]
     # a doubtful one asks first, and is not counted until the answer
-    page.get_by_role("tab", name="Gallery").click()
+    page.go_back()
     doubtful = page.locator("#gallery .uf-tile", has=page.locator(".uf-likely_fake, .uf-inconclusive"))
-    doubtful.first.locator("button").click()
+    doubtful.first.locator("a").first.click()
     page.locator("#download-photo").click()
-    expect(page.locator("#download .uf-stakes")).to_contain_text("Before you use it")
+    expect(page.locator("#question .uf-stakes")).to_contain_text("Download it anyway?")
+    expect(page.locator("#anyway")).to_be_in_viewport()
+    expect(page.locator("#another")).to_be_in_viewport()
     shown = page.locator("#download .uf-verdict")
     assert (shown.locator("img.uf-picture").get_attribute("src") or "").startswith(unsplash.url)
     expect(shown).to_contain_text("on Unsplash")
     assert sum(unsplash.downloads.values()) == counted + 1
     page.locator("#another").click()
     expect(tiles.first).to_be_visible()
-    doubtful.first.locator("button").click()
-    expect(page.locator("#download .uf-verdict")).to_have_count(0)
+    doubtful.first.locator("a").first.click()
+    expect(page.locator("#download .uf-verdict")).to_be_visible()  # known from before
     page.locator("#download-photo").click()
     page.locator("#anyway").click()
     expect(taken).to_be_visible()
+    expect(page.locator("#question section")).to_have_count(0)
     assert sum(unsplash.downloads.values()) == counted + 2
     # and it stands in the history
     page.get_by_role("tab", name="History").click()
     expect(page.locator("#history td", has_text="downloaded")).to_have_count(2)
+    # from where a photo is led back to
+    page.locator("#history tr", has_text="downloaded").first.locator("a").click()
+    expect(page.locator("#details .uf-details")).to_be_visible()
+    assert "?photo=" in page.url
 
 
 def test_a_scan_survives_pictures_that_cannot_be_had(page: Page) -> None:
@@ -168,6 +180,32 @@ def test_a_scan_can_be_stopped_and_gone_on_with(page: Page) -> None:
     expect(page.locator("#stop")).to_be_hidden()
     page.locator("#scan").click()
     expect(page.locator("#gallery .uf-badge")).to_have_count(page.locator("#gallery .uf-tile").count())
+
+
+def test_back_leads_to_the_same_place_and_a_reload_stays(page: Page) -> None:
+    search(page, "photo")
+    tiles = page.locator("#gallery .uf-tile")
+    expect(tiles).to_have_count(12)
+    page.locator("#more").click()
+    expect(tiles).to_have_count(24)
+    tiles.nth(20).scroll_into_view_if_needed()
+    place = page.evaluate("window.scrollY")
+    assert place > 0
+    tiles.nth(20).locator("[data-photo]").click()
+    title = page.locator("#details h2")
+    expect(title).to_be_focused()
+    said = title.inner_text()
+    page.go_back()
+    expect(tiles).to_have_count(24)
+    expect(tiles.nth(20)).to_be_in_viewport()
+    assert abs(page.evaluate("window.scrollY") - place) < 100
+    page.go_forward()
+    expect(title).to_be_focused()
+    page.reload()
+    expect(title).to_have_text(said)
+    page.go_back()
+    expect(tiles).to_have_count(12)
+    assert page.url.endswith("?q=photo")
 
 
 def test_the_latest_click_wins(page: Page) -> None:

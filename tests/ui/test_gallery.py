@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from unfake.catalog.photo import ResultPage
 from unfake.catalog.samples import SampleCatalog
 from unfake.services import Services
 from unfake.settings import Settings
-from unfake.ui.gallery import PAGE, Query, Shown, load
+from unfake.ui.gallery import PAGE, Gallery, Query, Shown, load
+from unfake.ui.known import Known
 
 
 class Leaky(SampleCatalog):
@@ -21,8 +22,9 @@ class Leaky(SampleCatalog):
 def test_load_more_goes_on_after_a_page_that_lacks_a_result() -> None:
     services = Services(Settings(model="unfake-lite0", device="cpu"))
     services.catalog = Leaky()
-    shown: Shown = load(services, Query(), Shown(), False)[-1]
-    assert len(shown.photos) == PAGE - 1
-    *_, shown = load(services, Query(), shown, False)
-    assert len(shown.photos) == 20 - 2
+    tab = Gallery(*map(cast, [Any] * 7, ("grid", "more", "scan", "stop", "hide", "progress", "shown")))
+    known, shown = Known(), Shown()
+    for count in (PAGE - 1, 20 - 2):
+        shown = load(tab, services, Query(), shown, known, False, kept=shown)[tab.shown]
+        assert len(shown.photos) == count
     services.wait()

@@ -18,7 +18,8 @@ from unfake.intake import Picture, Source
 from unfake.report import HEADLINES, PictureFacts, Report, percent
 from unfake.services import Check, Download, Examination
 from unfake.store import HistoryEntry
-from unfake.ui import cards, grid, history, html, overlay
+from unfake.ui import cards, grid, history, overlay
+from unfake.ui.template import message
 
 HOSTILE = '"><img src=x onerror=alert(1)><b>'
 PIXELS = np.zeros((80, 100, 3), dtype=np.uint8)
@@ -48,18 +49,30 @@ def hostile_photo() -> Photo:
     )
 
 
+def details_card(photo: Photo) -> str:
+    return cards.details(photo, SampleCatalog())
+
+
+def badge(label: Label, probability: float) -> str:
+    """A picture's badge in the gallery."""
+    photo = replace(hostile_photo(), id="one")
+    check = Check(photo, examination(label, probability).report, None)
+    return grid.gallery("", (photo,), 1, SampleCatalog(), checks={"one": check})
+
+
 def test_nothing_from_outside_becomes_markup() -> None:
     photo, found = hostile_photo(), examination(Label.LIKELY_FAKE, 0.97)
     checks = {photo.id: Check(photo, None, HOSTILE)}
     taken = Download(photo, "https://images.example/?" + HOSTILE, HOSTILE, datetime.now(UTC))
     entry = HistoryEntry.of(found.report, "classified")
     shown = [
-        cards.verdict(found, THRESHOLDS, SampleCatalog(), photo),
-        cards.question(found, THRESHOLDS, SampleCatalog(), photo),
-        cards.details(photo, SampleCatalog()),
-        cards.download(taken, found),
+        cards.verdict(found.report, THRESHOLDS, SampleCatalog(), photo),
+        cards.verdict(found.report, THRESHOLDS, SampleCatalog(), None, PIXELS),
+        cards.question(replace(found.report, headline=HOSTILE)),
+        details_card(photo),
+        cards.download(taken, found.report),
         grid.gallery(HOSTILE, (photo,), 1, SampleCatalog(), checks=checks),
-        html.message(HOSTILE, HOSTILE, error=True),
+        message(HOSTILE, HOSTILE, (HOSTILE, HOSTILE), error=True),
         history.table([entry], 30),
     ]
     for markup in shown:
@@ -71,19 +84,20 @@ def test_nothing_from_outside_becomes_markup() -> None:
 @pytest.mark.parametrize(("label", "headline"), HEADLINES.items())
 def test_every_label_has_its_words(label: Label, headline: str) -> None:
     probability = None if label is Label.NOT_APPLICABLE else 0.5
-    markup = cards.verdict(examination(label, probability), THRESHOLDS, SampleCatalog())
+    markup = cards.verdict(examination(label, probability).report, THRESHOLDS, SampleCatalog())
     assert headline in markup
     assert f'data-label="{label.value}"' in markup
     assert ("uf-scale" in markup) == (label is Label.INCONCLUSIVE)  # 50 % lies in no other label's zone
 
 
 def test_no_needle_in_the_zone_of_another_verdict_and_no_number_beside_unsure() -> None:
-    markup = cards.verdict(examination(Label.INCONCLUSIVE, 0.95), THRESHOLDS, SampleCatalog())
+    markup = cards.verdict(examination(Label.INCONCLUSIVE, 0.95).report, THRESHOLDS, SampleCatalog())
     assert "uf-scale" not in markup
     assert "95 %" not in markup
-    assert "uf-scale" in cards.verdict(examination(Label.LIKELY_FAKE, 0.95), THRESHOLDS, SampleCatalog())
-    assert html.verdict_badge(Label.INCONCLUSIVE, 0.95) == '<span class="uf-badge uf-inconclusive">unsure</span>'
-    assert "95 %" in html.verdict_badge(Label.LIKELY_FAKE, 0.95)
+    assert "uf-scale" in cards.verdict(examination(Label.LIKELY_FAKE, 0.95).report, THRESHOLDS, SampleCatalog())
+    assert "unsure" in badge(Label.INCONCLUSIVE, 0.95)
+    assert "95 %" not in badge(Label.INCONCLUSIVE, 0.95)
+    assert "likely AI · 95 %" in badge(Label.LIKELY_FAKE, 0.95)
 
 
 @pytest.mark.parametrize(
@@ -102,10 +116,10 @@ def test_a_sample_keeps_its_secret_until_the_verdict() -> None:
         origin="p 1: x",
         urls=Urls(*"abcd"),
     )
-    before = cards.details(sample, SampleCatalog()) + grid.gallery("", (sample,), 1, SampleCatalog())
+    before = details_card(sample) + grid.gallery("", (sample,), 1, SampleCatalog())
     assert "SDXL" not in before
     assert "an AI-generated picture made with SDXL" in cards.verdict(
-        examination(Label.LIKELY_REAL, 0.1), THRESHOLDS, SampleCatalog(), sample
+        examination(Label.LIKELY_REAL, 0.1).report, THRESHOLDS, SampleCatalog(), sample
     )
 
 

@@ -46,7 +46,7 @@ STAKES = (
 )
 
 
-def details(photo: Photo) -> str:
+def details(photo: Photo, catalog: Catalog) -> str:
     """Everything the catalog says of one photo, and nothing that would give the verdict away."""
     camera = ""
     if photo.camera:
@@ -61,7 +61,7 @@ def details(photo: Photo) -> str:
         ("Likes", "" if photo.likes is None else f"{photo.likes:,}"),
         ("Downloads", "" if photo.downloads is None else f"{photo.downloads:,}"),
     ]
-    return render("details", photo=photo, facts=facts)
+    return render("details", photo=photo, catalog=catalog, facts=facts)
 
 
 def _scale(probability: float, thresholds: Thresholds) -> dict[str, str]:

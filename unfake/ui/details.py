@@ -78,7 +78,7 @@ def open_photo(tab: DetailsTab, services: Services, photo_id: str, known: Known)
         return {tab.card: failed} | cleared | tab.asking("")
     visible = gr.Button(visible=True)
     return {
-        tab.card: cards.details(photo),
+        tab.card: cards.details(photo, services.catalog),
         tab.classify: visible,
         tab.download: visible,
         tab.panel: shown,

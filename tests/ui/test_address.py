@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from unfake.ui.address import Place, of_query
+from unfake.ui.gallery import Query
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("", Place()),
+        ("?", Place()),
+        ("?tab=about", Place("about")),
+        ("?tab=<script>", Place()),
+        ("?photo=a%26b", Place("details", photo="a&b")),
+        ("?photo=", Place()),
+        ("?q=", Place("search", query=Query())),
+        ("?q=red+fox&shape=portrait&order=", Place("search", query=Query("red fox", "portrait"))),
+        (
+            "?address=https%3A%2F%2Fexample.com%2Fa.jpg%3Fb%3D1",
+            Place("classify", picture="https://example.com/a.jpg?b=1"),
+        ),
+        ("?photo=x&q=y", Place("details", photo="x")),
+    ],
+)
+def test_an_address_names_a_place(address: str, place: Place) -> None:
+    assert Place.of(address) == place
+
+
+@pytest.mark.parametrize("query", [Query(), Query("a&b=c#d", "landscape", "red", "latest"), Query("é 日本")])
+def test_a_search_comes_back_from_its_address(query: Query) -> None:
+    assert Place.of(of_query(query)).query == query

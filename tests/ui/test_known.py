@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from tests.ui.test_html import examination, hostile_photo
+from unfake.detector.calibration import Label
+from unfake.services import Check
+from unfake.ui import known
+
+
+def test_what_is_known_of_a_photo_is_not_lost_to_a_later_failure() -> None:
+    photo = replace(hostile_photo(), id="one")
+    found = known.Known()
+    found.add(Check(photo, None, "not there"))
+    assert found["one"].error == "not there"
+    found.add(Check(photo, examination(Label.LIKELY_REAL, 0.1).report, None))
+    found.add(Check(photo, None, "not there"))
+    assert found["one"].report is not None
+
+
+def test_only_the_latest_are_kept() -> None:
+    found = known.Known()
+    for number in range(known.MOST + 1):
+        found.add(Check(replace(hostile_photo(), id=str(number)), None, "not there"))
+    assert len(found) == known.MOST
+    assert "0" not in found
+    assert json.dumps(sorted(found, key=int)[0]) == '"1"'
