@@ -61,6 +61,25 @@ def objection(path: Path) -> str | None:
     return None
 
 
+def keep(folder: Path, name: str, data: bytes, digest: str) -> Path:
+    """Write a file called ``name`` under ``folder``, in a folder of its own that its ``digest`` names.
+
+    The same file is kept once, and is as young as its latest download. It appears whole or not at all. Raises OSError.
+    """
+    home = folder / digest[:32]
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=home, delete=False) as file:
+        part = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            part.replace(home / name)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    return home / name
+
+
 def sweep(folder: Path, seconds: float) -> None:
     """Delete the files under ``folder`` that are older than ``seconds``: left there by a process that was killed."""
     for path in folder.rglob("*"):

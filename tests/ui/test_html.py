@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from unfake.catalog.unsplash import UnsplashCatalog
 from unfake.detector.calibration import Label, Thresholds
 from unfake.evidence.heatmap import Heatmap
 from unfake.intake import Picture, Source
+from unfake.record import Record
 from unfake.report import HEADLINES, PictureFacts, Report, percent
 from unfake.services import Check, Download, Examination
 from unfake.store import HistoryEntry
@@ -51,13 +52,14 @@ def hostile_photo() -> Photo:
 def test_nothing_from_outside_becomes_markup() -> None:
     photo, found = hostile_photo(), examination(Label.LIKELY_FAKE, 0.97)
     checks = {photo.id: Check(photo, None, HOSTILE)}
-    taken = Download(photo, "https://images.example/?" + HOSTILE, HOSTILE, datetime.now(UTC))
+    taken = Download(photo, Path(f"/uploads/{HOSTILE}.jpg"), found, replace(found.report, label=Label.LIKELY_REAL))
+    record = Record.of(found.report, PIXELS, (), photo, HOSTILE, taken.checked)
     entry = HistoryEntry.of(found.report, "classified")
     shown = [
         cards.verdict(found, THRESHOLDS, SampleCatalog(), photo),
         cards.question(found, THRESHOLDS, SampleCatalog(), photo),
         cards.details(photo, SampleCatalog()),
-        cards.download(taken, found),
+        cards.download(taken, record),
         grid.gallery(HOSTILE, (photo,), 1, SampleCatalog(), checks=checks),
         html.message(HOSTILE, HOSTILE, error=True),
         history.table([entry], 30),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from html import escape
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from unfake.catalog.photo import Catalog, Photo
 from unfake.detector.calibration import Label, Thresholds
 from unfake.judgement import Ground
-from unfake.record import record_html, record_json
+from unfake.record import Record
 from unfake.report import Report, percent
 from unfake.services import Download, Examination
 from unfake.ui import overlay
@@ -197,24 +197,18 @@ def question(found: Examination, thresholds: Thresholds, catalog: Catalog, photo
     )
 
 
-def download(taken: Download, found: Examination) -> str:
+def download(taken: Download, record: Record) -> str:
     """A download that starts, its credit to paste, and the proof of the check as JSON and as a page."""
-    photo = taken.photo
-    given = (found.report.to_json(), photo.to_json(reveal=True), taken.when)
-    stem = taken.file_name.removesuffix(".jpg")
-    record = record_json(*given)
-    proof = json.dumps(record, indent=2, ensure_ascii=False)
-    address = taken.address
-    if photo.catalog == "samples":
-        address = picture_address(photo, "full")
-    else:  # imgix: send it as an attachment under this name
-        address += ("&" if "?" in address else "?") + urlencode({"dl": taken.file_name})
-    credit_line = (record["credit"] or {}).get("text") or photo.photographer.name
+    proof = record.to_json()
+    address = "gradio_api/file=" + quote(str(taken.path))
+    first = f'<p class="uf-banner uf-bad" role="alert">{escape(proof["first"])}</p>' if proof["first"] else ""
+    text = json.dumps(proof, indent=2, ensure_ascii=False)
+    stem = taken.path.stem
     return (
-        f'<article class="uf uf-taken" role="status"><h3>{escape(found.report.headline)}: your download starts</h3>'
-        f'<p><a class="uf-start" href="{escape(address)}" download="{escape(taken.file_name)}">'
-        f"{escape(taken.file_name)}</a> does not appear? Click its name.</p>"
-        f'<p>Credit: <span class="uf-credit">{escape(credit_line)}</span></p>'
-        f"<p>Proof of the check: {data_link('JSON', 'application/json', f'{stem}-unfake.json', proof)} · "
-        f"{data_link('one page to print', 'text/html', f'{stem}-unfake.html', record_html(*given))}</p></article>"
+        f'<article class="uf uf-taken" role="status"><h3>{escape(taken.report.headline)}: your download starts</h3>'
+        f'{first}<p><a class="uf-start" href="{escape(address)}" download="{escape(taken.name)}">'
+        f"{escape(taken.name)}</a> does not appear? Click its name.</p>"
+        f'<p>Credit: <span class="uf-credit">{escape(proof["credit"]["text"])}</span></p>'
+        f"<p>Proof of the check: {data_link('JSON', 'application/json', f'{stem}-unfake.json', text)} · "
+        f"{data_link('one page to print', 'text/html', f'{stem}-unfake.html', record.to_html())}</p></article>"
     )

@@ -12,19 +12,14 @@ from unfake.errors import UnfakeError
 from unfake.services import Examination, Services
 from unfake.ui import cards, html
 
-# Brings the answer into sight and starts the download that it offers, once. Another site's file goes through a hidden
-# frame, so that the page stays even where that site does not send it as an attachment.
+# Brings the answer into sight and starts the download that it offers, once.
 START_DOWNLOAD = """
 () => {
   document.querySelector('#download article')?.scrollIntoView({behavior: 'smooth', block: 'nearest'});
   const link = document.querySelector('#download a.uf-start:not([data-started])');
   if (!link) return;
   link.dataset.started = 'yes';
-  if (new URL(link.href).origin === window.location.origin) { link.click(); return; }
-  const frame = document.createElement('iframe');
-  frame.hidden = true;
-  frame.src = link.href;
-  document.body.append(frame);
+  link.click();
 }
 """
 
@@ -97,6 +92,6 @@ def take(services: Services, photo_id: str | None, found: Examination | None, vi
         return ""
     try:
         download = services.download(photo_id, found, visitor)
+        return cards.download(download, services.record(download))
     except UnfakeError as error:
         return html.message("Not downloaded", str(error), error=True)
-    return cards.download(download, found)
