@@ -76,6 +76,14 @@ def test_only_what_is_old_is_swept_away(tmp_path: Path) -> None:
     assert list(old.parent.iterdir()) == [new]
 
 
+def test_what_is_over_the_room_goes_the_oldest_first(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "older", "oldest")):
+        (tmp_path / name).write_bytes(b"1234")
+        os.utime(tmp_path / name, (time.time() - age * 60,) * 2)
+    folders.sweep(tmp_path, 3600, most=8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "older"]
+
+
 def test_a_file_is_kept_once_under_its_name_and_is_as_young_as_its_latest_download(tmp_path: Path) -> None:
     first = folders.keep(tmp_path / "kept", "a.jpg", b"one", "1" * 64)
     os.utime(first, (0, 0))

@@ -11,6 +11,8 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -80,11 +82,21 @@ def keep(folder: Path, name: str, data: bytes, digest: str) -> Path:
     return home / name
 
 
-def sweep(folder: Path, seconds: float) -> None:
-    """Delete the files under ``folder`` that are older than ``seconds``: left there by a process that was killed."""
+def sweep(folder: Path, seconds: float, most: float = float("inf")) -> None:
+    """Delete the files under ``folder`` that are older than ``seconds``, and the oldest of those over ``most`` bytes."""
+    room = most
+    for path, facts in sorted(_files(folder), key=lambda found: -found[1].st_mtime):
+        room -= facts.st_size
+        if room < 0 or facts.st_mtime < time.time() - seconds:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                _log.warning("%s cannot be deleted: %s", path.name, error)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in folder.rglob("*"):
-        try:
-            if path.is_file() and path.lstat().st_mtime < time.time() - seconds:
-                path.unlink()
-        except OSError as error:
-            _log.warning("%s cannot be deleted: %s", path.name, error)
+        with suppress(OSError):  # gone meanwhile
+            facts = path.lstat()
+            if not stat.S_ISDIR(facts.st_mode):
+                yield path, facts

@@ -41,6 +41,7 @@ STATUS_SCHEMA = "unfake.status/1"
 FETCHERS = 4
 SHOWN = 960  # px on the long side of a picture that is only shown any more
 KEPT_SECONDS = 3600.0  # uploads: Gradio deletes its own after an hour, and what an earlier process left goes as well
+KEPT_BYTES = 2 * 2**30  # downloads: the oldest go first
 LONGEST_STEM = 100  # characters of a file name before its ending
 ENDINGS = {
     "JPEG": ".jpg",
@@ -348,7 +349,7 @@ class Services:
         return intake.from_bytes(self.catalog.download(photo), source, self.settings.limits, opener=self._open)
 
     def _keep(self, picture: Picture, photo: Photo) -> Path:
-        folders.sweep(self.downloads, KEPT_SECONDS)
+        folders.sweep(self.downloads, KEPT_SECONDS, KEPT_BYTES)
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{self.catalog.name}-{photo.id}")[:LONGEST_STEM]
         try:
             return folders.keep(self.downloads, stem + ENDINGS[picture.format], picture.data, picture.sha256)
