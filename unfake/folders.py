@@ -83,7 +83,7 @@ def keep(folder: Path, name: str, data: bytes, digest: str) -> Path:
 
 
 def sweep(folder: Path, seconds: float, most: float = float("inf")) -> None:
-    """Delete the files under ``folder`` that are older than ``seconds``, and the oldest of those over ``most`` bytes."""
+    """Delete the files under ``folder`` older than ``seconds``, and the oldest while all are over ``most`` bytes."""
     room = most
     for path, facts in sorted(_files(folder), key=lambda found: -found[1].st_mtime):
         room -= facts.st_size
