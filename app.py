@@ -18,6 +18,7 @@ from starlette.middleware import Middleware  # noqa: E402
 from unfake.ui.blocks import build  # noqa: E402
 from unfake.ui.head import head  # noqa: E402
 from unfake.ui.theme import STYLE, theme  # noqa: E402
+from unfake.web.attachments import Attachments  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
 
@@ -31,7 +32,13 @@ if __name__ == "__main__":
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
         auth=settings.auth,
-        app_kwargs={"middleware": [Middleware(Headers), Middleware(Limits, file_bytes=settings.limits.bytes)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(Headers),
+                Middleware(Limits, file_bytes=settings.limits.bytes),
+                Middleware(Attachments, folder=services.downloads),
+            ]
+        },
         enable_monitoring=False,
         ssr_mode=False,
     )

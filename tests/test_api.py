@@ -101,6 +101,16 @@ def test_a_photo_by_its_id(client: Client) -> None:
         client.predict("../../app", api_name="/photo")
 
 
+def test_a_photo_is_downloaded_with_its_record(client: Client) -> None:
+    path, record = client.predict("pagoda", api_name="/download")
+    assert Path(path).name == record["picture"]["file_name"] == "samples-pagoda.jpg"
+    assert record["picture"]["sha256"] == hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert record["schema"] == "unfake.record/2"
+    assert len(record["checkpoint"]["figures"]) == 2
+    with pytest.raises(AppError, match="no sample picture"):
+        client.predict("nobody", api_name="/download")
+
+
 def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
     client.predict(handle_file(SAMPLES / "pagoda.jpg"), api_name="/classify")  # now it is loaded
     status = client.predict(api_name="/status")

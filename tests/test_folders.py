@@ -76,6 +76,32 @@ def test_only_what_is_old_is_swept_away(tmp_path: Path) -> None:
     assert list(old.parent.iterdir()) == [new]
 
 
+def test_what_is_over_the_room_goes_the_oldest_first(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "older", "oldest")):
+        (tmp_path / name).write_bytes(b"1234")
+        os.utime(tmp_path / name, (time.time() - age * 60,) * 2)
+    folders.sweep(tmp_path, 3600, most=8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "older"]
+
+
+def test_a_file_is_kept_once_under_its_name_and_is_as_young_as_its_latest_download(tmp_path: Path) -> None:
+    first = folders.keep(tmp_path / "kept", "a.jpg", b"one", "1" * 64)
+    os.utime(first, (0, 0))
+    again = folders.keep(tmp_path / "kept", "a.jpg", b"one", "1" * 64)
+    other = folders.keep(tmp_path / "kept", "a.jpg", b"two", "2" * 64)
+    assert (first, first.name, first.read_bytes(), other.read_bytes()) == (again, "a.jpg", b"one", b"two")
+    assert again.stat().st_mtime > time.time() - 60
+    assert [mode(path) for path in (first.parent, first)] == [0o700, 0o600]
+    assert sorted(path.name for path in (tmp_path / "kept").rglob("*.*")) == ["a.jpg", "a.jpg"]
+
+
+def test_where_there_is_no_place_for_a_file_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / ("1" * 32) / "a.jpg").mkdir(parents=True)
+    with pytest.raises(OSError):
+        folders.keep(tmp_path, "a.jpg", b"one", "1" * 64)
+    assert [path.name for path in (tmp_path / ("1" * 32)).iterdir()] == ["a.jpg"]
+
+
 def test_the_app_gives_verdicts_where_no_folder_can_be_used(tmp_path: Path) -> None:
     # given a cache, a folder for uploads and Gradio's shared one that cannot be written into, not even by root
     for name in ("cache", "uploads", "gradio"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import subprocess
@@ -89,6 +90,25 @@ def test_csv_is_a_table_without_formulas(folder: Path) -> None:
     assert stated[:4] == [str(folder / "b.png"), "declared_ai", "stated", ""]
     assert broken[1:8] == [""] * 7
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in (real, stated, broken) for cell in row)
+
+
+def test_a_record_of_one_picture_is_written(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, data = tmp_path / "out.html", tmp_path / "out.json"
+    assert run(folder / "b.png", "--report", page) == (
+        1,
+        f"{folder / 'b.png'}: AI-generated, says the file (stated)\n",
+    )
+    digest = hashlib.sha256((folder / "b.png").read_bytes()).hexdigest()
+    assert digest in page.read_text()
+    run(folder / "b.png", "--report", data, "--json")
+    assert json.loads(data.read_text())["picture"]["sha256"] == digest
+    assert run(folder / "c.zip", "--report", tmp_path / "none.html")[0] == 2
+    assert not (tmp_path / "none.html").exists()
+    capsys.readouterr()
+    assert run(folder / "b.png", "--report", tmp_path)[0] == 2
+    assert "is a directory" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(folder / "a.jpg", folder / "b.png", "--report", page)
 
 
 def test_without_a_picture_or_a_path_there_is_a_sentence(

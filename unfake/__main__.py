@@ -1,7 +1,8 @@
-"""UnFake without a screen: ``python -m unfake classify PATH… [--json|--csv]``.
+"""UnFake without a screen: ``python -m unfake classify PATH… [--json|--csv] [--report FILE]``.
 
-Each PATH is a picture, a folder, or a ZIP file. Exit status: 0 if all pictures are real or inconclusive, 1 if some are
-likely AI or say that they are, 2 if some could not be read, or nothing could be done at all.
+Each PATH is a picture, a folder, or a ZIP file; with --report it is one picture, whose record is written. Exit
+status: 0 if all pictures are real or inconclusive, 1 if some are likely AI or say that they are, 2 if some could not be
+read, or nothing could be done at all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from unfake.errors import UnfakeError
+from unfake.errors import UnfakeError, sentence
 from unfake.judgement import AI, Ground
 from unfake.report import percent
 from unfake.services import Answer, Services
@@ -35,16 +36,32 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     form = classify.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a line: name, report, error")
     form.add_argument("--csv", action="store_true", help="a table with a header")
+    classify.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the record of one picture there: a page, or JSON for *.json"
+    )
     asked = parser.parse_args(arguments)
+    if asked.report and len(asked.paths) != 1:
+        parser.error("--report takes one picture")
     row = _json_row(out) if asked.json else _csv_row(out) if asked.csv else _text_row(out)
     try:
         services = Services(Settings.from_env(dotenv=Path(".env")))
         if services.checkpoint.notice:
             sys.stderr.write(f"{services.checkpoint.notice}\n")
+        if asked.report:
+            return _status([_recorded(services, asked.paths[0], asked.report)], row)
         return _status(services.classify_batch(asked.paths), row)
-    except UnfakeError as error:
-        sys.stderr.write(f"{error}\n")
+    except (UnfakeError, OSError) as error:
+        sys.stderr.write(f"{sentence(error)}\n")
         return SOME_UNREAD
+
+
+def _recorded(services: Services, picture: Path, out: Path) -> Answer:
+    """Classify one picture and write its record to ``out``; raises UnfakeError and OSError."""
+    found = services.classify_file(picture)
+    record = services.record(found)
+    text = json.dumps(record.to_json(), indent=2) if out.suffix.lower() == ".json" else record.to_html()
+    out.write_text(text, encoding="utf-8")
+    return Answer(str(picture), found.report, None)
 
 
 def _status(answers: Iterable[Answer], row: Row) -> int:

@@ -11,6 +11,8 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -61,11 +63,40 @@ def objection(path: Path) -> str | None:
     return None
 
 
-def sweep(folder: Path, seconds: float) -> None:
-    """Delete the files under ``folder`` that are older than ``seconds``: left there by a process that was killed."""
-    for path in folder.rglob("*"):
+def keep(folder: Path, name: str, data: bytes, digest: str) -> Path:
+    """Write a file called ``name`` under ``folder``, in a folder of its own that its ``digest`` names.
+
+    The same file is kept once, and is as young as its latest download. It appears whole or not at all. Raises OSError.
+    """
+    home = folder / digest[:32]
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=home, delete=False) as file:
+        part = Path(file.name)
         try:
-            if path.is_file() and path.lstat().st_mtime < time.time() - seconds:
-                path.unlink()
-        except OSError as error:
-            _log.warning("%s cannot be deleted: %s", path.name, error)
+            file.write(data)
+            file.flush()
+            part.replace(home / name)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    return home / name
+
+
+def sweep(folder: Path, seconds: float, most: float = float("inf")) -> None:
+    """Delete the files under ``folder`` older than ``seconds``, and the oldest while all are over ``most`` bytes."""
+    room = most
+    for path, facts in sorted(_files(folder), key=lambda found: -found[1].st_mtime):
+        room -= facts.st_size
+        if room < 0 or facts.st_mtime < time.time() - seconds:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                _log.warning("%s cannot be deleted: %s", path.name, error)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # gone meanwhile
+            facts = path.lstat()
+            if not stat.S_ISDIR(facts.st_mode):
+                yield path, facts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from unfake import judgement as _judgement
-from unfake.detector.calibration import Label
+from unfake.detector.calibration import Label, Thresholds
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Verdict
 from unfake.evidence.heatmap import Heatmap
@@ -51,7 +52,8 @@ class Report:
     statement decides. ``revision``: of the checkpoint. ``notice``: why another checkpoint than the one asked for
     speaks. ``timing_ms``: from bytes to report. ``ground``: what the verdict rests on. ``headline``: by the label
     unless given. ``warning``: a sentence to show first. ``pixels``: what the network says, whatever decides.
-    ``provenance``: what the file says of itself, what weighs most first.
+    ``provenance``: what the file says of itself, what weighs most first. ``thresholds``: of the checkpoint, between
+    which a probability is inconclusive; None where no checkpoint was asked. ``when``: the check, UTC.
     """
 
     picture: PictureFacts
@@ -70,6 +72,8 @@ class Report:
     warning: str | None = None
     pixels: Verdict | None = None
     provenance: tuple[Statement, ...] = ()
+    thresholds: Thresholds | None = None
+    when: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
 
     def __post_init__(self) -> None:
         """Fill in the headline."""
@@ -109,6 +113,7 @@ class Report:
                 "runtime": self.runtime,
                 "views": self.views,
                 "notice": self.notice,
+                "thresholds": self.thresholds and self.thresholds.to_json(),
             },
             "evidence": {
                 "heatmap": self.heatmap.to_json() if self.heatmap else None,
@@ -154,6 +159,7 @@ def write(
         warning=judgement.warning,
         pixels=detection.verdict,
         provenance=provenance.statements,
+        thresholds=checkpoint.config.thresholds,
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from unfake import batch, folders, intake, report
+from unfake import batch, folders, intake, record, report
 from unfake.catalog import choice as catalogs
 from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
 from unfake.decoding.codec import Needed
@@ -21,10 +21,18 @@ from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Detector, Verdict
 from unfake.detector.views import Pixels
-from unfake.errors import CheckpointCorrupt, PhotoNotFound, UnfakeError
+from unfake.errors import (
+    CheckpointCorrupt,
+    InputError,
+    PhotoNotFound,
+    PictureTooLarge,
+    StoreError,
+    UnfakeError,
+)
 from unfake.evidence import provenance
 from unfake.intake import Picture, Source
 from unfake.judgement import judge
+from unfake.record import Record
 from unfake.report import Report
 from unfake.settings import Settings
 from unfake.store import Action, HistoryEntry, VerdictStore, spreadsheet_cell, verdict_key
@@ -35,6 +43,18 @@ FETCHERS = 4
 THUMBNAIL = 96  # px on the long side of a picture in a table
 SHOWN = 960  # px on the long side of a picture that is only shown any more
 KEPT_SECONDS = 3600.0  # uploads: Gradio deletes its own after an hour, and what an earlier process left goes as well
+KEPT_BYTES = 2 * 2**30  # downloads: the oldest go first
+LONGEST_STEM = 100  # characters of a file name before its ending
+ENDINGS = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WebP": ".webp",
+    "GIF": ".gif",
+    "TIFF": ".tif",
+    "BMP": ".bmp",
+    "HEIC": ".heic",
+    "AVIF": ".avif",
+}
 ILLUSTRATION = "This is an illustration and not a photograph, so the question does not apply."
 
 
@@ -89,14 +109,43 @@ class Answer:
         return [spreadsheet_cell(each) for each in (self.name, *found, self.error or "")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Download:
-    """What a download hands over: the address of the file, the name to save it under, and when it was."""
+    """A photo that is handed over: its file on this disk for an hour, judged by its very bytes.
+
+    ``path``: the file; its name is the one to save it under. ``examination``: of that file. ``checked``: the report on
+    the copy that was examined before, which may be smaller and may have got another verdict.
+    """
 
     photo: Photo
-    address: str
-    file_name: str
-    when: datetime
+    path: Path
+    examination: Examination
+    checked: Report
+
+    @property
+    def name(self) -> str:
+        """The name to save the file under, its ending by its real format."""
+        return self.path.name
+
+    @property
+    def report(self) -> Report:
+        """The report on the file."""
+        return self.examination.report
+
+    @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return self.report.picture.sha256
+
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes."""
+        return self.report.picture.bytes
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the file gets the verdict, on the same ground, that the copy got before."""
+        return (self.report.label, self.report.ground) == (self.checked.label, self.checked.ground)
 
 
 def load_detector(settings: Settings) -> Detector:
@@ -115,7 +164,8 @@ def load_detector(settings: Settings) -> Detector:
 class Services:
     """The app's abilities. The detector loads in the background; whoever needs it first waits for it.
 
-    ``uploads``: folder for files that people bring. ``notices``: sentences on folders that are not what was asked for.
+    ``uploads``: folder for files that people bring; in it ``downloads``, for those that they take. ``notices``:
+    sentences on folders that are not what was asked for.
 
     ``visitor``, wherever it stands, is the opaque key of a browser: what it does is kept in its own history. Without
     one nothing is kept but the verdict.
@@ -130,6 +180,7 @@ class Services:
         settings = self.settings = replace(settings, cache=cache)
         self.uploads, notice = folders.usable(settings.uploads or cache / "uploads")
         folders.sweep(self.uploads, KEPT_SECONDS)
+        self.downloads = self.uploads.absolute() / "downloads"
         self.notices = [said for said in (*notices, notice) if said]
         self.catalog: Catalog
         self.catalog, self.catalog_notice = catalogs.choose(
@@ -221,15 +272,42 @@ class Services:
         return self.catalog.photo(photo_id)
 
     def download(self, photo_id: str, examination: Examination, visitor: str | None = None) -> Download:
-        """Take a photo that was examined: its catalog is told, once, and gives the address. Raises CatalogError."""
+        """Take a photo that was examined: its catalog is told, and the file that comes is judged and kept for an hour.
+
+        Raises:
+            InputError: the examination is of another picture.
+            CatalogError, PictureError: the file does not come, or cannot be checked.
+            CheckpointError: there is no detector. StoreError: there is no place for the file.
+        """
         photo = self.photo(photo_id)
+        seen = examination.report.picture
+        if (seen.source_kind, seen.source_name) != (self.catalog.name, photo.id):
+            raise InputError("The verdict in hand is on another picture: check this photo first.")
         if photo.plus:
             raise PhotoNotFound(
                 "This is an Unsplash+ photo: it can only be downloaded on Unsplash, with a subscription."
             )
-        address = self.catalog.track_download(photo)
-        self._remember(visitor, examination.report, "downloaded")
-        return Download(photo, address, f"{self.catalog.name}-{photo.id}.jpg", datetime.now(UTC))
+        try:
+            picture, found = self._judged(lambda: self._taken(photo), None, photo)
+        except PictureTooLarge as error:
+            raise PictureTooLarge(
+                "The full-size file is too large to be checked here, so nothing was downloaded; the photo’s own page "
+                "has it."
+            ) from error
+        path = self._keep(picture, photo)
+        self._remember(visitor, found, "downloaded")
+        return Download(photo, path, Examination(picture.shrunk(SHOWN), found), examination.report)
+
+    def record(self, found: Examination | Download, photo: Photo | None = None) -> Record:
+        """The record of a check, to be kept: of any picture, or of a file that was handed over.
+
+        ``photo``: of the catalog that an examined picture is; a download names its own. Raises CheckpointError.
+        """
+        figures = record.figures(self.checkpoint.metrics())
+        if isinstance(found, Download):
+            examined = found.examination
+            return Record.of(examined.report, examined.picture.pixels, figures, found.photo, found.name, found.checked)
+        return Record.of(found.report, found.picture.pixels, figures, photo)
 
     def history(self, visitor: str) -> list[HistoryEntry]:
         """What this visitor checked and downloaded, newest first; raises StoreError."""
@@ -291,6 +369,18 @@ class Services:
     def _read(self, photo: Photo) -> Picture:
         source = Source(self.catalog.name, photo.id)
         return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits, opener=self._open)
+
+    def _taken(self, photo: Photo) -> Picture:
+        source = Source(self.catalog.name, photo.id)
+        return intake.from_bytes(self.catalog.download(photo), source, self.settings.limits, opener=self._open)
+
+    def _keep(self, picture: Picture, photo: Photo) -> Path:
+        folders.sweep(self.downloads, KEPT_SECONDS, KEPT_BYTES)
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", f"{self.catalog.name}-{photo.id}")[:LONGEST_STEM]
+        try:
+            return folders.keep(self.downloads, stem + ENDINGS[picture.format], picture.data, picture.sha256)
+        except OSError as error:
+            raise StoreError("There is no place for the file on this server, so nothing was downloaded.") from error
 
     def _uploaded(self, data: bytes, name: str) -> Picture:
         return intake.from_bytes(data, Source("upload", name), self.settings.limits, opener=self._open)

@@ -221,7 +221,7 @@ def test_photo_by_id_is_read_from_its_file(catalog: SampleCatalog, entry: dict[s
     photo = catalog.photo(entry["id"])
     assert photo.truth == entry["truth"]
     assert catalog.path(photo) == SAMPLES_FOLDER / entry["file"]
-    assert catalog.read(photo) == (SAMPLES_FOLDER / entry["file"]).read_bytes()
+    assert catalog.read(photo) == catalog.download(photo) == (SAMPLES_FOLDER / entry["file"]).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -763,6 +763,26 @@ def test_no_picture_is_fetched_from_elsewhere(catalog: UnsplashCatalog, server: 
 # Downloads
 
 
+def test_a_download_is_the_file_that_unsplash_names_and_counts(catalog: UnsplashCatalog, server: Unsplash) -> None:
+    photo = catalog.search("cat").photos[0]
+    server.full[photo.id] = b"the very file"
+    assert catalog.download(photo) == b"the very file"
+    assert server.downloads == {photo.id: 1}
+    assert catalog.read(photo) != b"the very file"
+    assert server.downloads == {photo.id: 1}
+
+
+def test_a_file_that_is_too_large_or_fails_is_not_read_to_its_end(connect: Open, server: Unsplash) -> None:
+    catalog = connect(limits=Limits(bytes=2**20))
+    photo = catalog.search("cat").photos[0]
+    server.full[photo.id] = bytes(2**20 + 1)
+    with pytest.raises(PictureTooLarge):
+        catalog.download(photo)
+    server.full[photo.id] = None
+    with pytest.raises(Unavailable, match="status 503"):
+        catalog.download(photo)
+
+
 def test_a_download_is_reported_once_with_its_ixid(connect: Open, server: Unsplash, tmp_path: Path) -> None:
     catalog = connect(cache=tmp_path)
     photo = catalog.search("cat").photos[0]

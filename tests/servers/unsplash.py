@@ -119,13 +119,16 @@ class Item:
 class Unsplash:
     """The server, a context manager. ``url``: of API and pictures. ``log`` grows as requests come.
 
-    ``downloads``: reported downloads by photo id. ``remaining``: requests left, to be set at will.
+    ``downloads``: reported downloads by photo id. ``full``: by photo id, the bytes of the file where no width is asked
+    for, or None for a 503; a rendering of the sample otherwise. Whatever ``dl`` asks for, no picture is sent as an
+    attachment, as some image hosts do. ``remaining``: requests left, to be set at will.
     """
 
     def __init__(self, port: int = 0, limit: int = DEMO_LIMIT) -> None:
         self.limit = self.remaining = limit
         self.log: list[Request] = []
         self.downloads: Counter[str] = Counter()
+        self.full: dict[str, bytes | None] = {}
         self.counts: Counter[str] = Counter()
         self.lock = Lock()
         self.came = Condition(self.lock)
@@ -545,9 +548,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _picture(self) -> None:
         item = next((item for item in self.unsplash.stock if self.route == item.picture), None)
         name = item.id if item else ""
+        whole = self.unsplash.full.get(name, b"") if "w" not in self.query else b""
         if item is None or name == "odd-gone":
             self._send(HTTPStatus.NOT_FOUND, b"", "text/html")
-        elif name == "odd-broken":
+        elif whole:
+            self._send(HTTPStatus.OK, whole, "application/octet-stream")
+        elif name == "odd-broken" or whole is None:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"", "text/html")
         elif name == "odd-redirect":
             there = {"Location": f"{self.unsplash.url}/elsewhere"}

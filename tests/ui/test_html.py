@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from unfake.catalog.unsplash import UnsplashCatalog
 from unfake.detector.calibration import Label, Thresholds
 from unfake.evidence.heatmap import Heatmap
 from unfake.intake import Picture, Source
+from unfake.record import Record
 from unfake.report import HEADLINES, PictureFacts, Report, percent
 from unfake.services import Check, Download, Examination
 from unfake.store import HistoryEntry
@@ -63,14 +64,15 @@ def badge(label: Label, probability: float) -> str:
 def test_nothing_from_outside_becomes_markup() -> None:
     photo, found = hostile_photo(), examination(Label.LIKELY_FAKE, 0.97)
     checks = {photo.id: Check(photo, None, HOSTILE)}
-    taken = Download(photo, "https://images.example/?" + HOSTILE, HOSTILE, datetime.now(UTC))
+    taken = Download(photo, Path(f"/uploads/{HOSTILE}.jpg"), found, replace(found.report, label=Label.LIKELY_REAL))
+    record = Record.of(found.report, PIXELS, (), photo, HOSTILE, taken.checked)
     entry = HistoryEntry.of(found.report, "classified")
     shown = [
         cards.verdict(found.report, THRESHOLDS, SampleCatalog(), photo),
         cards.verdict(found.report, THRESHOLDS, SampleCatalog(), None, PIXELS),
         cards.question(replace(found.report, headline=HOSTILE)),
         details_card(photo),
-        cards.download(taken, found.report),
+        cards.download(taken, record),
         grid.gallery(HOSTILE, (photo,), 1, SampleCatalog(), checks=checks),
         message(HOSTILE, HOSTILE, (HOSTILE, HOSTILE), error=True),
         history.table([entry], 30),

@@ -175,8 +175,11 @@ class Catalog(Protocol):
     def read(self, photo: Photo) -> bytes:
         """The bytes of the rendition to classify. Raises PhotoNotFound or CatalogError."""
 
-    def track_download(self, photo: Photo) -> str:
-        """Tell the catalog that a user downloads the photo; gives the address of the file. Raises CatalogError."""
+    def download(self, photo: Photo) -> bytes:
+        """Tell the catalog that a user downloads the photo; the bytes of the file that it then names.
+
+        Raises PhotoNotFound or CatalogError; PictureTooLarge: more bytes than the limits allow.
+        """
 
     @property
     def home_url(self) -> str | None:

@@ -1,8 +1,8 @@
 """Unsplash as a catalog: search, one photo, random photos, pictures to classify, and the count of downloads.
 
 After Unsplash's API documentation, its OpenAPI description and its guidelines: a page shows only the addresses in
-``photo.urls``; a download by a user is reported with `UnsplashCatalog.track_download`; photographer and Unsplash
-are credited with links that say who sends the visitor.
+``photo.urls``; a download by a user is reported (`UnsplashCatalog.track_download`); photographer and Unsplash are
+credited with links that say who sends the visitor.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class UnsplashCatalog:
         timeout: seconds for one answer of the API.
         retries: how often a request is sent again after a 5xx status or a broken connection.
         backoff: seconds before the first retry; doubles with each.
-        limits: bytes of a picture and seconds to fetch it, for `read`.
+        limits: bytes of a picture and seconds to fetch it, for `read` and `download`.
 
     Raises:
         InvalidKey: the key cannot be one.
@@ -219,13 +219,14 @@ class UnsplashCatalog:
         """
         if not self._read.trusts(photo.urls.regular):
             raise PhotoNotFound("That photo has no picture on Unsplash.")
-        response = self._transport.picture(photo.urls.regular)
-        status = response.status_code
-        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            raise PhotoNotFound("The picture of that photo is no longer on Unsplash.")
-        if status != HTTPStatus.OK:
-            raise Unavailable(f"Unsplash's picture server answered with status {status} instead of the picture.")
-        return response.content
+        return self._picture(photo.urls.regular)
+
+    def download(self, photo: Photo) -> bytes:
+        """The bytes of the file that Unsplash names for a download, which counts as one (`track_download`).
+
+        Raises as `track_download`, then as `read`: Unsplash has counted a download whose file did not come.
+        """
+        return self._picture(self.track_download(photo))
 
     def track_download(self, photo: Photo) -> str:
         """Tell Unsplash that a user downloads the photo; gives the address of the file in answer.
@@ -248,6 +249,15 @@ class UnsplashCatalog:
         if not isinstance(address, str) or not self._read.trusts(address):
             raise Unavailable(_UNREADABLE)
         return address
+
+    def _picture(self, address: str) -> bytes:
+        response = self._transport.picture(address)
+        status = response.status_code
+        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            raise PhotoNotFound("The picture of that photo is no longer on Unsplash.")
+        if status != HTTPStatus.OK:
+            raise Unavailable(f"Unsplash's picture server answered with status {status} instead of the picture.")
+        return response.content
 
     def _get(
         self,

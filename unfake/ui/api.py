@@ -76,6 +76,16 @@ def build(services: Services) -> None:
         """Classify a photo of the catalog by its id. Returns an unfake.report/2 object."""
         return _or_error(lambda: services.classify_photo(_text(photo_id, "The id of a photo"))).report.to_json()
 
+    def download(photo_id: str) -> tuple[str, dict[str, Any]]:
+        """Download a photo of the catalog by its id. Returns its file, and an unfake.record/2 object on that file."""
+
+        def taken() -> tuple[str, dict[str, Any]]:
+            given = _text(photo_id, "The id of a photo")
+            found = services.download(given, services.classify_photo(given))
+            return str(found.path), services.record(found).to_json()
+
+        return _or_error(taken)
+
     def status() -> dict[str, Any]:
         """Which checkpoint speaks, on which runtime, and why not another. Returns an unfake.status/1 object."""
         return services.status()
@@ -83,5 +93,7 @@ def build(services: Services) -> None:
     # A File component, since it checks that the path given is one that this client uploaded; gr.api does not.
     file, result, trigger = gr.File(visible=False), gr.JSON(visible=False), gr.Button(visible=False)
     trigger.click(classify, file, result, api_name="classify")
+    photo_given, photo_taken = gr.Textbox(visible=False), gr.File(visible=False)  # a file that clients fetch and name
+    trigger.click(download, photo_given, [photo_taken, result], api_name="download")
     for endpoint in (classify_url, search, photo, classify_photo, status):
         add_endpoint(endpoint, api_name=endpoint.__name__)

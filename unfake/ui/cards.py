@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 from unfake.catalog.photo import Catalog, Photo
 from unfake.detector.calibration import Label, Thresholds
 from unfake.detector.views import Pixels
 from unfake.judgement import Ground
-from unfake.record import record_html, record_json
+from unfake.record import Record
 from unfake.report import Report
 from unfake.services import Download
 from unfake.ui import overlay
@@ -77,16 +78,22 @@ def verdict(
     catalog: Catalog,
     photo: Photo | None = None,
     pixels: Pixels | None = None,
+    record: Record | None = None,
 ) -> str:
     """The answer in words, the picture that it is about, why, and who says so.
 
     ``photo``: of the catalog, shown by the catalog's own address, as Unsplash's guidelines ask; else ``pixels`` are.
+    ``record``: offered as a page to keep.
     """
     scale = None
     if report.probability is not None and thresholds.label(report.probability) is report.label:
         scale = _scale(report.probability, thresholds)
     source = picture_address(photo, "regular") if photo else overlay.preview(pixels) if pixels is not None else ""
+    stem = f"unfake-{report.picture.sha256[:16]}"
     content = json.dumps(report.to_json(), indent=2, ensure_ascii=False)
+    reports = [("JSON", "application/json", f"{stem}.json", content)]
+    if record:
+        reports.insert(0, ("one page to print", "text/html", f"{stem}.html", record.to_html()))
     return render(
         "verdict",
         report=report,
@@ -98,7 +105,7 @@ def verdict(
         ground=GROUNDS[report.ground],
         advice=ADVICE[report.label],
         note=NOTES[report.ground],
-        reports=[("JSON", "application/json", f"unfake-{report.picture.sha256[:16]}.json", content)],
+        reports=reports,
     )
 
 
@@ -107,22 +114,20 @@ def question(report: Report) -> str:
     return render("question", headline=report.headline, stakes=STAKES)
 
 
-def download(taken: Download, report: Report) -> str:
+def download(taken: Download, record: Record) -> str:
     """A download that starts, its credit to paste, and the proof of the check as JSON and as a page."""
-    photo = taken.photo
-    given = (report.to_json(), photo.to_json(reveal=True), taken.when)
-    stem = taken.file_name.rpartition(".")[0]
-    record = record_json(*given)
-    proof = json.dumps(record, indent=2, ensure_ascii=False)
+    proof = record.to_json()
+    text = json.dumps(proof, indent=2, ensure_ascii=False)
     return render(
         "download",
-        label=report.label,
-        headline=report.headline,
-        address=picture_address(photo, "full") if photo.catalog == "samples" else taken.address,
-        file_name=taken.file_name,
-        credit_line=(record["credit"] or {}).get("text") or photo.photographer.name,
+        label=taken.report.label,
+        headline=taken.report.headline,
+        first=proof["first"],
+        address="gradio_api/file=" + quote(str(taken.path)),
+        file_name=taken.name,
+        credit_line=proof["credit"]["text"],
         proofs=[
-            ("JSON", "application/json", f"{stem}-unfake.json", proof),
-            ("one page to print", "text/html", f"{stem}-unfake.html", record_html(*given)),
+            ("JSON", "application/json", f"{taken.path.stem}-unfake.json", text),
+            ("one page to print", "text/html", f"{taken.path.stem}-unfake.html", record.to_html()),
         ],
     )

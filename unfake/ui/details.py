@@ -87,10 +87,13 @@ def open_photo(tab: DetailsTab, services: Services, photo_id: str, known: Known)
     } | tab.asking("")
 
 
-def _verdict(services: Services, check: Check, photo: Photo) -> str:
-    if check.report is None:
+def _verdict(services: Services, found: Check | Examination, photo: Photo) -> str:
+    """The card of what is known of a photo; a scan keeps no picture, and so gives no page to print."""
+    if found.report is None:
         return ""
-    return cards.verdict(check.report, services.checkpoint.config.thresholds, services.catalog, photo)
+    record = services.record(found, photo) if isinstance(found, Examination) else None
+    thresholds = services.checkpoint.config.thresholds
+    return cards.verdict(found.report, thresholds, services.catalog, photo, record=record)
 
 
 def classify(tab: DetailsTab, services: Services, photo_id: str | None, visitor: str, known: Known) -> Updates:
@@ -99,7 +102,7 @@ def classify(tab: DetailsTab, services: Services, photo_id: str | None, visitor:
         return {tab.panel: ""} | tab.asking("")
 
     def show(photo: Photo, found: Examination) -> Updates:
-        shown = cards.verdict(found.report, services.checkpoint.config.thresholds, services.catalog, photo)
+        shown = _verdict(services, found, photo)
         return {tab.panel: shown, tab.examined: found} | tab.asking("")
 
     return _examined(tab, services, photo_id, None, visitor, known, "Not classified", show)
@@ -124,10 +127,10 @@ def download(
     def show(photo: Photo, found: Examination) -> Updates:
         report = found.report
         if not anyway and report.label not in (Label.LIKELY_REAL, Label.DECLARED_CAMERA):
-            shown = cards.verdict(report, services.checkpoint.config.thresholds, services.catalog, photo)
+            shown = _verdict(services, found, photo)
             return {tab.panel: shown, tab.examined: found} | tab.asking(cards.question(report))
         taken = services.download(photo.id, found, visitor)
-        return {tab.panel: cards.download(taken, report), tab.examined: found} | tab.asking("")
+        return {tab.panel: cards.download(taken, services.record(taken)), tab.examined: found} | tab.asking("")
 
     return _examined(tab, services, photo_id, examined, visitor, known, "Not downloaded", show)
 
