@@ -16,6 +16,7 @@ os.environ["GRADIO_TEMP_DIR"] = str(services.uploads)  # Gradio makes folders in
 from starlette.middleware import Middleware  # noqa: E402
 
 from unfake.ui.blocks import build  # noqa: E402
+from unfake.ui.mistakes import HANDLERS  # noqa: E402
 from unfake.ui.theme import STYLE, theme  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
@@ -29,7 +30,11 @@ if __name__ == "__main__":
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
         auth=settings.auth,
-        app_kwargs={"middleware": [Middleware(Headers), Middleware(Limits, file_bytes=settings.limits.bytes)]},
+        app_kwargs={
+            "middleware": [Middleware(Headers), Middleware(Limits, file_bytes=settings.limits.bytes)],
+            "exception_handlers": HANDLERS,
+        },
         enable_monitoring=False,
+        _frontend=False,  # or Gradio ends the app where its own first page takes over three seconds
         ssr_mode=False,
     )

@@ -1,7 +1,7 @@
 """UnFake without a screen: ``python -m unfake classify PATH… [--json|--csv]``.
 
 Each PATH is a picture, a folder, or a ZIP file. Exit status: 0 if all pictures are real or inconclusive, 1 if some are
-likely AI or say that they are, 2 if some could not be read, or nothing could be done at all.
+likely AI or say that they are, 2 if some could not be read, or nothing could be done at all; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from unfake.errors import UnfakeError
+from unfake.errors import status
 from unfake.judgement import AI, Ground
 from unfake.report import percent
 from unfake.services import Answer, Services
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     form.add_argument("--csv", action="store_true", help="a table with a header")
     asked = parser.parse_args(arguments)
     row = _json_row(out) if asked.json else _csv_row(out) if asked.csv else _text_row(out)
-    try:
-        services = Services(Settings.from_env(dotenv=Path(".env")))
-        if services.checkpoint.notice:
-            sys.stderr.write(f"{services.checkpoint.notice}\n")
-        return _status(services.classify_batch(asked.paths), row)
-    except UnfakeError as error:
-        sys.stderr.write(f"{error}\n")
-        return SOME_UNREAD
+    return status(lambda: _classify(asked.paths, row), failed=SOME_UNREAD)
+
+
+def _classify(paths: Sequence[Path], row: Row) -> int:
+    services = Services(Settings.from_env(dotenv=Path(".env")))
+    if services.checkpoint.notice:
+        sys.stderr.write(f"{services.checkpoint.notice}\n")
+    return _status(services.classify_batch(paths), row)
 
 
 def _status(answers: Iterable[Answer], row: Row) -> int:

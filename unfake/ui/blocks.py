@@ -13,6 +13,7 @@ from unfake.errors import UnfakeError
 from unfake.services import Examination, Services
 from unfake.ui import about, api, classify, details, gallery, grid, history, html, search
 from unfake.ui.gallery import Query, Shown
+from unfake.ui.mistakes import Blocks
 
 HOUR = 3600
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -24,7 +25,7 @@ LATEST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}
 def build(services: Services) -> gr.Blocks:
     """The whole app."""
     blocks: gr.Blocks
-    with gr.Blocks(title="UnFake", analytics_enabled=False, delete_cache=(HOUR // 6, HOUR)) as blocks:
+    with Blocks(title="UnFake", analytics_enabled=False, delete_cache=(HOUR // 6, HOUR)) as blocks:
         head = gr.HTML(html.header(services.status()), elem_id="head")
         # Random, and kept by the browser: the secret hides nothing that the browser does not hold anyway.
         visitor = gr.BrowserState("", storage_key="unfake-visitor", secret="unfake")  # noqa: S106
