@@ -17,6 +17,7 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from unfake.ui.blocks import build  # noqa: E402
 from unfake.ui.head import head  # noqa: E402
+from unfake.ui.mistakes import HANDLERS  # noqa: E402
 from unfake.ui.theme import STYLE, theme  # noqa: E402
 from unfake.web.attachments import Attachments  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
@@ -37,8 +38,10 @@ if __name__ == "__main__":
                 Middleware(Headers),
                 Middleware(Limits, file_bytes=settings.limits.bytes),
                 Middleware(Attachments, folder=services.downloads),
-            ]
+            ],
+            "exception_handlers": HANDLERS,
         },
         enable_monitoring=False,
+        _frontend=False,  # or Gradio ends the app where its own first page takes over three seconds
         ssr_mode=False,
     )

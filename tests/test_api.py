@@ -160,6 +160,14 @@ def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixt
         ("search", ["", "a"], "The page has to be a whole number"),
         ("search", ["", 1.5], "The page has to be a whole number"),
         ("search", ["", None], "The page has to be a whole number"),
+        ("search", ["", 2e9], "The page is too large"),
+        ("search", ["", 1, 1, "", "", "", ""], "6 are needed, and 7 came"),
+        ("photo", [], "1 are needed, and 0 came"),
+        ("status", [1], "0 are needed, and 1 came"),
+        ("classify", [], "1 are needed, and 0 came"),
+        ("classify", ["x"], "not of the form"),
+        ("classify", [{"path": 5}], "not of the form"),
+        ("classify", [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}], "was not uploaded here"),
         ("photo", [None], "has to be a text"),
         ("classify_photo", [7], "has to be a text"),
         ("classify_url", [None], "has to be a text"),
@@ -175,6 +183,38 @@ def test_a_wrong_argument_ends_in_one_sentence(app_url: str, endpoint: str, argu
     assert "event: error" in answer
     assert said in answer
     assert "Traceback" not in answer
+
+
+@pytest.mark.parametrize("number", ["1e400", "NaN", "-Infinity"])
+def test_numbers_that_are_none(app_url: str, number: str) -> None:
+    call = f"{app_url}/gradio_api/call/search"
+    body = f'{{"data": ["", {number}, 12, "", "", ""]}}'
+    event = requests.post(call, data=body, headers={"content-type": "application/json"}, timeout=30).json()["event_id"]
+    assert "The page has to be a whole number" in requests.get(f"{call}/{event}", timeout=30).text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("call/nothing", b'{"data": []}', 404),
+        ("queue/join", b'{"data": [], "fn_index": 9999, "session_hash": "a"}', 404),
+        ("queue/join", b'{"data": [], "fn_index": "a", "session_hash": "a"}', 422),
+        ("call/search", b'{"data": "a"}', 422),
+        ("call/search", b"{}", 422),
+        ("call/search", b"[1]", 422),
+        ("call/search", b'{"data', 422),
+        ("call/search", b"\xff\xfe", 422),
+        ("cancel", b"{}", 422),
+    ],
+)
+def test_a_request_that_fits_nothing_is_answered_with_a_sentence(
+    app_url: str, path: str, body: bytes, code: int
+) -> None:
+    answer = requests.post(
+        f"{app_url}/gradio_api/{path}", data=body, headers={"content-type": "application/json"}, timeout=30
+    )
+    assert answer.status_code == code
+    assert answer.json()["detail"].endswith(".")
 
 
 def test_a_request_over_the_bound_is_refused_before_it_is_read(app_url: str) -> None:

@@ -34,7 +34,6 @@ from unfake.errors import (
     UnfakeError,
     UnsupportedPicture,
 )
-from unfake.fetch import is_public
 from unfake.intake import Limits, Picture, Source, from_bytes, from_path, from_url
 
 UPLOAD = Source("upload", "photo")
@@ -753,11 +752,11 @@ def test_public_name(server: PictureServer, internet: Internet) -> None:
     internet.add("photos.example", [PUBLIC])
     internet.ports[PUBLIC] = server.port
 
-    picture = from_url("http://Photos.Example:8080/a.jpg")
+    picture = from_url("http://Photos.Example:443/a.jpg")
 
-    assert picture.source.name == "http://photos.example:8080/a.jpg"
-    assert internet.dialled == [(PUBLIC, 8080)]
-    assert server.headers[0]["Host"] == "photos.example:8080"
+    assert picture.source.name == "http://photos.example:443/a.jpg"
+    assert internet.dialled == [(PUBLIC, 443)]
+    assert server.headers[0]["Host"] == "photos.example:443"
 
 
 def test_international_name(server: PictureServer, internet: Internet) -> None:
@@ -805,7 +804,7 @@ def test_name_that_resolves_to_a_private_address(internet: Internet, answer: lis
     "host",
     [
         "127.0.0.1",
-        "127.0.0.1:8080",
+        "127.0.0.1:80",
         "127.1",
         "2130706433",
         "0x7f000001",
@@ -849,10 +848,26 @@ def test_private_addresses_in_every_spelling(internet: Internet, host: str) -> N
 
 
 @pytest.mark.parametrize(
-    "address", [PUBLIC, OTHER_PUBLIC, "::ffff:93.184.216.34", "64:ff9b::5db8:d822", "2002:5db8:d822::1"]
+    "address", ["http://photos.example:8080/a.jpg", "https://photos.example:22/", f"http://{PUBLIC}:0/"]
 )
-def test_public_addresses_are_public(address: str) -> None:
-    assert is_public(ipaddress.ip_address(address))
+def test_ports_that_are_not_the_web_s(internet: Internet, address: str) -> None:
+    internet.add("photos.example", [PUBLIC])
+
+    with pytest.raises(AddressRefused) as caught:
+        from_url(address)
+
+    assert str(caught.value) == "Only the usual ports of web servers are opened, 80 and 443."
+    assert (internet.asked, internet.dialled) == ([], [])
+
+
+def test_redirect_to_another_port(server: PictureServer, internet: Internet) -> None:
+    internet.add("photos.example", [PUBLIC])
+    internet.ports[PUBLIC] = server.port
+
+    with pytest.raises(AddressRefused, match="80 and 443"):
+        from_url("http://photos.example/to/http%3A%2F%2Fphotos.example%3A6379%2F")
+
+    assert internet.dialled == [(PUBLIC, 80)]
 
 
 @pytest.mark.parametrize(

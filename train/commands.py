@@ -64,4 +64,9 @@ def run(wing: str, otherwise: str = "") -> None:
     else:
         print(listing(wing))
         sys.exit(0 if name in {"", "-h", "--help"} else 2)
-    command(import_module(f"train.{wing}.{module}").main)
+    start(f"train.{wing}.{module}")
+
+
+def start(module: str) -> None:
+    """Run the ``main`` of a module; what goes wrong, while it is imported too, ends in one sentence."""
+    command(lambda: import_module(module).main())

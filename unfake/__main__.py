@@ -2,7 +2,7 @@
 
 Each PATH is a picture, a folder, or a ZIP file; with --report it is one picture, whose record is written. Exit
 status: 0 if all pictures are real or inconclusive, 1 if some are likely AI or say that they are, 2 if some could not be
-read, or nothing could be done at all.
+read, or nothing could be done at all; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from unfake.errors import UnfakeError, sentence
+from unfake.errors import status
 from unfake.judgement import AI, Ground
 from unfake.report import percent
 from unfake.services import Answer, Services
@@ -43,16 +43,16 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     if asked.report and len(asked.paths) != 1:
         parser.error("--report takes one picture")
     row = _json_row(out) if asked.json else _csv_row(out) if asked.csv else _text_row(out)
-    try:
-        services = Services(Settings.from_env(dotenv=Path(".env")))
-        if services.checkpoint.notice:
-            sys.stderr.write(f"{services.checkpoint.notice}\n")
-        if asked.report:
-            return _status([_recorded(services, asked.paths[0], asked.report)], row)
-        return _status(services.classify_batch(asked.paths), row)
-    except (UnfakeError, OSError) as error:
-        sys.stderr.write(f"{sentence(error)}\n")
-        return SOME_UNREAD
+    return status(lambda: _classify(asked.paths, asked.report, row), failed=SOME_UNREAD)
+
+
+def _classify(paths: Sequence[Path], record: Path | None, row: Row) -> int:
+    services = Services(Settings.from_env(dotenv=Path(".env")))
+    if services.checkpoint.notice:
+        sys.stderr.write(f"{services.checkpoint.notice}\n")
+    if record:
+        return _status([_recorded(services, paths[0], record)], row)
+    return _status(services.classify_batch(paths), row)
 
 
 def _recorded(services: Services, picture: Path, out: Path) -> Answer:

@@ -29,12 +29,18 @@
     └── StoreError               verdicts and history cannot be kept, or not where they were asked to be
 
 The message of each is one sentence that a user may read: no secret, no path outside the checkpoint, no stack.
-`sentence` makes one of any other exception as well.
+`sentence` makes one of any other exception as well, and `status` ends a command with it.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+
+STOPPED = 130  # as shells have it for Ctrl-C: 128 and the number of SIGINT
 
 
 class UnfakeError(Exception):
@@ -169,7 +175,29 @@ def sentence(error: BaseException) -> str:  # noqa: PLR0911 - one for each kind
                 name = Path(str(error.filename)).name.encode(errors="replace").decode()
                 return f"The file or folder {name} cannot be used: {reason}."
             return f"The system refused this: {reason}."
+        case json.JSONDecodeError():
+            return f"What should be JSON is damaged or incomplete, in line {error.lineno}."
+        case UnicodeError():
+            return "What should be text is not, or is not in UTF-8."
         case TypeError() | ValueError() | LookupError() | AttributeError():
             return f"What was given is not of the form that is expected here ({type(error).__name__})."
         case _:
             return f"Something went wrong that should not have ({type(error).__name__})."
+
+
+def status(work: Callable[[], int], failed: int, say: Callable[[BaseException], str] = sentence) -> int:
+    """Run a command for its exit status; whatever it raises becomes one sentence on stderr.
+
+    ``failed``: the status then; `STOPPED` for Ctrl-C. Where nobody reads the output any more nothing is said.
+    """
+    try:
+        return work()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try once more as it ends
+        return failed
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"{say(interrupt)}\n")
+        return STOPPED
+    except Exception as error:
+        sys.stderr.write(f"{say(error)}\n")
+        return failed

@@ -1,8 +1,9 @@
 """The bytes behind a web address that a stranger typed, without letting that stranger into the local network.
 
-The rules follow the OWASP *Server-Side Request Forgery Prevention Cheat Sheet*: only http and https; every
-address that a name resolves to has to be public; the connection goes to exactly the address that was checked,
-so that a second DNS answer cannot change it; each redirect starts over; no proxy of the environment is used.
+The rules follow the OWASP *Server-Side Request Forgery Prevention Cheat Sheet*: only http and https, on their own
+ports; every address that a name resolves to has to be public (`unfake.addresses`); the connection goes to exactly the
+address that was checked, so that a second DNS answer cannot change it; each redirect starts over; no proxy of the
+environment is used.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import certifi
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from unfake.addresses import is_public
 from unfake.errors import AddressRefused, AddressUnreachable, PictureTooLarge
 
 MAX_REDIRECTS = 5
@@ -39,11 +41,7 @@ HEADERS = {
     "Connection": "close",
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that IANA has given out of IPv6 for the public
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _KILO, _MEGA = 2**10, 2**20
-
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
@@ -83,10 +81,10 @@ def fetch(address: str, *, max_bytes: int, seconds: float, public_only: bool = T
         address: as typed; white space around it, spaces and international names in it are put right.
         max_bytes: the largest body that is accepted, in bytes.
         seconds: the most that all of it may take, name look-up and redirects included.
-        public_only: False also opens private addresses; it exists only so that tests can reach loopback.
+        public_only: False also opens private addresses and other ports: only for tests, that they reach loopback.
 
     Raises:
-        AddressRefused: not http(s), malformed, or leading to an address that is not public.
+        AddressRefused: not http(s), malformed, of another port, or leading to an address that is not public.
         AddressUnreachable: no answer in time, or an answer other than success.
         PictureTooLarge: more than ``max_bytes``, announced or sent.
     """
@@ -200,6 +198,8 @@ def _hang_up_at(deadline: _Deadline, sock: socket.socket) -> Iterator[None]:
 
 def _connect(url: Url, deadline: _Deadline, public_only: bool) -> socket.socket:
     """A connected socket, with TLS for https, to an address that was checked."""
+    if public_only and _port(url) not in PORTS.values():
+        raise AddressRefused("Only the usual ports of web servers are opened, 80 and 443.")
     sock = _dial(_resolve(_host(url), _port(url), deadline, public_only), _port(url), deadline)
     if url.scheme != "https":
         return sock
@@ -250,26 +250,6 @@ def _resolve(host: str, port: int, deadline: _Deadline, public_only: bool) -> li
     if public_only and not all(is_public(ipaddress.ip_address(one)) for one in answer):
         raise AddressRefused("That address does not lead to the public internet, so it is not opened.")
     return list(dict.fromkeys(answer))
-
-
-def is_public(address: IPAddress) -> bool:
-    """Whether an IP address is one of the public internet, by IANA's special-purpose registries.
-
-    IPv6 forms that carry an IPv4 address are judged by it: mapped (RFC 4291), NAT64 (RFC 6052) and 6to4
-    (RFC 3056).
-
-    >>> is_public(ipaddress.ip_address("8.8.8.8")), is_public(ipaddress.ip_address("64:ff9b::7f00:1"))
-    (True, False)
-    """
-    if isinstance(address, ipaddress.IPv4Address):
-        return address.is_global and not address.is_multicast and not address.is_reserved
-    if address.ipv4_mapped:
-        return is_public(address.ipv4_mapped)
-    if address in _NAT64:
-        return is_public(ipaddress.IPv4Address(address.packed[-4:]))
-    if address.sixtofour and not is_public(address.sixtofour):
-        return False
-    return address in _GLOBAL_UNICAST and address.is_global
 
 
 def _host(url: Url) -> str:

@@ -164,7 +164,7 @@ def from_url(
 ) -> Picture:
     """Download a picture from a public http or https address; its source is the address without credentials.
 
-    ``public_only=False`` also opens private addresses. It exists only so that tests can reach loopback.
+    ``public_only=False`` also opens private addresses and other ports. It exists only so that tests can reach loopback.
 
     Raises:
         AddressRefused: not http(s), malformed, or leading to an address that is not public.

@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 from train.checkpoint.compact import halve, halve_graph, quantise, refer_graph
+from train.errors import RunError, read_object
 from unfake.detector.checkpoint import sha256_of
 from unfake.detector.config import METRICS, ONNX, SAFETENSORS, SCHEMA
 from unfake.detector.model import ServingGraph, load_network
 from unfake.detector.tower import TowerClassifier
+from unfake.errors import sentence
 
 OPSET = 18
 
@@ -81,9 +83,16 @@ def _training(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def export(run: Path, out: Path) -> None:
-    """Write weights, graph and a configuration that is not calibrated yet (see `train.measure.calibrate`)."""
-    recipe = json.loads((run / "config.json").read_text())
-    model = load_network(run / "model")
+    """Write weights, graph and a configuration that is not calibrated yet (see `train.measure.calibrate`).
+
+    Raises RunError where the run's configuration or network cannot be read.
+    """
+    recipe = read_object(run / "config.json")
+    try:
+        model = load_network(run / "model")
+    except Exception as error:  # torch and safetensors raise many kinds on damaged files
+        reason = sentence(error) if isinstance(error, OSError) else type(error).__name__
+        raise RunError(f"{run / 'model'} holds no network that can be read: {reason}") from error
     stored = (quantise if isinstance(model, TowerClassifier) else halve)(model.state_dict())
     model.load_state_dict(stored)
     out.mkdir(parents=True, exist_ok=True)

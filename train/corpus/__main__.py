@@ -9,6 +9,6 @@
 """
 
 if __name__ == "__main__":  # the worker processes import this module under another name, and need nothing of it
-    from train.corpus.cli import main
+    from train.commands import start
 
-    main()
+    start("train.corpus.cli")

@@ -10,7 +10,7 @@ from train.corpus.build import build, rewrite_card
 from train.corpus.config import load_config
 from train.corpus.push import push
 from train.corpus.toy import make_toy
-from train.errors import ConfigError, command
+from train.errors import ConfigError
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -78,4 +78,4 @@ def main() -> None:
     pushing.set_defaults(run=_push)
 
     args = parser.parse_args()
-    command(lambda: args.run(args))
+    args.run(args)

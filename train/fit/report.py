@@ -18,7 +18,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scipy.stats import binomtest
 
-from train.errors import RunError
+from train.errors import RunError, read_object
 from train.fit import history, scores
 from train.fit.scores import Predictions, Scores
 from train.measure import plots
@@ -81,16 +81,6 @@ def _split(name: str, figures: Mapping[str, Any], predictions: Predictions) -> d
     }
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({type(error).__name__}): is this the folder of a training?") from error
-    if not isinstance(data, dict):
-        raise RunError(f"{path} does not hold a JSON object: is this the folder of a training?")
-    return data
-
-
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Keys and values for the table of the configuration, ``augment.flip`` and the like."""
     for key, value in data.items():
@@ -102,11 +92,11 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 
 def report(run: Path) -> str:
     """The page for a run's folder. Raises RunError where it is none, or what it holds does not belong together."""
-    config, epochs = _json(run / "config.json"), history.load(run / "metrics.csv")
+    config, epochs = read_object(run / "config.json"), history.load(run / "metrics.csv")
     figures: dict[str, Any] = {"threshold": None, "splits": {}}
     predictions: dict[str, Predictions] = {}
     if (run / "scores.json").is_file():
-        figures = _json(run / "scores.json")
+        figures = read_object(run / "scores.json")
         predictions = {p.split: p for p in scores.load(run / "predictions.csv")}
     best = min(epochs, key=lambda e: e.validation_loss) if epochs else None
     page = Environment(

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from train.checkpoint.export import write_config
-from train.errors import RunError
+from train.errors import RunError, read_object
 from train.measure.metrics import (
     Judged,
     calibration_error,
@@ -266,7 +266,7 @@ def calibrate(
     widening, tried = choose_widening(predictions, protocol)
     fitted_on = predictions if protocol.folds else [p for p in predictions if p.part == "validation"]
     calibration, limits = settle(fitted_on, protocol, widening)
-    stored: dict[str, Any] = json.loads((checkpoint / "config.json").read_text())
+    stored = read_object(checkpoint / "config.json")
     stored["calibration"], stored["thresholds"] = calibration.to_json(), limits.to_json()
     config = load_folder(checkpoint).config
     metrics = {
@@ -292,7 +292,7 @@ def main() -> None:
     parser.add_argument("--protocol", type=Path, required=True)
     args = parser.parse_args()
     predictions = [p for file in args.predictions for p in load(file)]
-    headers = [json.loads(file.with_name(HEADERS).read_text()) for file in args.predictions]
+    headers = [read_object(file.with_name(HEADERS)) for file in args.predictions]
     together = {source: reached for each in headers for source, reached in each.items()}
     calibrate(args.checkpoint, predictions, Protocol.load(args.protocol), together)
     config = load_folder(args.checkpoint).config

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from train.deliveries import DELIVERIES
+from train.errors import RunError
 from train.measure.headers import Header, header_auc
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.decision import Reading, reencode
@@ -192,7 +193,14 @@ def save(predictions: Iterable[Prediction], path: Path) -> None:
 
 
 def load(path: Path) -> list[Prediction]:
-    """Read what `save` wrote."""
+    """Read what `save` wrote; raises RunError where it is something else, or damaged."""
+    try:
+        return _load(path)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} holds no predictions, or is damaged ({type(error).__name__})") from error
+
+
+def _load(path: Path) -> list[Prediction]:
     with path.open(newline="") as handle:
         return [
             Prediction(

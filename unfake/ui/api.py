@@ -15,6 +15,7 @@ from unfake.services import Services
 T = TypeVar("T")
 LONGEST = 8192  # characters of an address; browsers and servers take no longer ones
 LONGEST_QUERY = 200
+MOST = 1_000_000  # far more than there are pages of anything
 
 
 def _or_error(call: Callable[[], T]) -> T:
@@ -36,8 +37,10 @@ def _text(value: Any, name: str, longest: int = LONGEST) -> str:
 
 def _whole(value: Any, name: str) -> int:
     """``value``, if it is a whole number; raises InputError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and value.is_integer())):
         raise InputError(f"{name} has to be a whole number.")
+    if abs(value) > MOST:
+        raise InputError(f"{name} is too large: the limit is {MOST:,}.")
     return int(value)
 
 

@@ -20,6 +20,7 @@ from unfake.ui.arrival import Tabs, arriving
 from unfake.ui.details import DetailsTab
 from unfake.ui.gallery import Query, Shown
 from unfake.ui.known import Known
+from unfake.ui.mistakes import Blocks
 from unfake.ui.search import SearchTab
 from unfake.ui.template import render
 
@@ -37,7 +38,7 @@ Updates = dict[Any, Any]
 def build(services: Services) -> gr.Blocks:
     """The whole app."""
     blocks: gr.Blocks
-    with gr.Blocks(title="UnFake", analytics_enabled=False, delete_cache=(HOUR // 6, HOUR)) as blocks:
+    with Blocks(title="UnFake", analytics_enabled=False, delete_cache=(HOUR // 6, HOUR)) as blocks:
         top = gr.HTML(render("header", status=services.status()), elem_id="head")
         key, kept = gr.State(""), gr.State(True)
         known = gr.State(Known())

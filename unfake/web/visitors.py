@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from unfake.addresses import IPAddress, is_public
+
 MOST_VISITORS = 10_000  # addresses that are remembered; the one not seen for the longest is forgotten
 IPV6_NETWORK = 64  # bits that one household or class shares
 
@@ -29,16 +31,17 @@ def visitor(scope: Mapping[str, Any]) -> str:
     return peer or "unknown"
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(text: str) -> IPAddress | None:
     try:
-        return ipaddress.ip_address(text.strip())
+        found = ipaddress.ip_address(text.strip())
     except ValueError:
         return None
+    return getattr(found, "ipv4_mapped", None) or found
 
 
 def _public(text: str) -> bool:
     found = _address(text)
-    return found is not None and found.is_global
+    return found is not None and is_public(found)
 
 
 def _network(text: str) -> str:
