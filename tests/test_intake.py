@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tests.decoding.files import described, profile_of
 from tests.servers.pictures import PAGE, PictureServer
 from unfake.errors import (
     AddressError,
@@ -287,26 +288,6 @@ def test_cmyk_tiff_is_not_inverted() -> None:
 
 def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def profile_of(model: bytes, connection: bytes, kind: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile, version 2.1 (ICC.1:2001-04, section 6)."""
-    offset = 128 + 4 + 12 * len(tags)
-    table, body = struct.pack(">I", len(tags)), b""
-    for name, content in tags.items():
-        table += struct.pack(">4sII", name, offset + len(body), len(content))
-        body += content + bytes(-len(content) % 4)
-    d50 = struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
-    head = struct.pack(">I4sI4s4s4s", offset + len(body), b"test", 0x02100000, kind, model, connection)
-    head += struct.pack(">6H4s", 2024, 1, 1, 0, 0, 0, b"acsp")
-    head = head.ljust(68, b"\0") + d50
-    return head.ljust(128, b"\0") + table + body
-
-
-def described(tags: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    text = struct.pack(">4s4xI5s", b"desc", 5, b"test\0").ljust(90, b"\0")
-    white = struct.pack(">4s4x3I", b"XYZ ", 0xF6D6, 0x10000, 0xD32D)
-    return {b"desc": text, b"cprt": b"text\0\0\0\0none\0", b"wtpt": white, **tags}
 
 
 def test_colours_are_converted_from_the_embedded_profile() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.conftest import ROOT
 from unfake.errors import SettingsError
+from unfake.intake import Limits
 from unfake.settings import Settings
 
 
@@ -14,6 +15,39 @@ def test_nothing_set_is_fine() -> None:
     assert found.model is None
     assert found.device == "auto"
     assert found.limits.bytes == 30 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("UNFAKE_MODEL", "owner/one@v1", "model", "owner/one@v1"),
+        ("SPACE_AUTHOR_NAME", "ana", "space_author", "ana"),
+        ("UNFAKE_DEVICE", "cuda", "device", "cuda"),
+        ("UNFAKE_PRECISION", "f32", "precision", "f32"),
+        ("UNFAKE_CACHE", "~/here", "cache", Path.home() / "here"),
+        ("UNFAKE_CACHE", "/there", "store", Path("/there/unfake.sqlite3")),
+        ("UNFAKE_STORE", "~/kept.db", "store", Path.home() / "kept.db"),
+        ("UNFAKE_STORE", "memory", "store", None),
+        ("GRADIO_TEMP_DIR", "~/brought", "uploads", Path.home() / "brought"),
+        ("UNFAKE_AUTH", "ana:sesame", "auth", ("ana", "sesame")),
+        ("UNFAKE_TRUST_LIST", "~/roots.pem", "trust_list", Path.home() / "roots.pem"),
+        ("UNSPLASH_ACCESS_KEY", "key", "unsplash_key", "key"),
+        ("UNFAKE_UNSPLASH_URL", "http://127.0.0.1:1", "unsplash_url", "http://127.0.0.1:1"),
+        ("UNFAKE_MAX_MEGABYTES", "1.5", "limits", Limits(bytes=3 * 2**19)),
+        ("UNFAKE_MAX_MEGAPIXELS", "2.5", "limits", Limits(pixels=2_500_000)),
+        ("UNFAKE_FETCH_SECONDS", "0.5", "limits", Limits(seconds=0.5)),
+    ],
+)
+def test_a_variable_sets_what_it_says_and_nothing_else(name: str, value: str, field: str, expected: object) -> None:
+    changed = vars(Settings.from_env({name: value})).items() - vars(Settings.from_env({})).items()
+    assert (field, expected) in changed
+    assert {key for key, _ in changed} <= {field, "cache", "store"}
+    assert {key for key, _ in changed} == {field} or name == "UNFAKE_CACHE"
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    names = ("UNFAKE_MODEL", "UNFAKE_DEVICE", "UNFAKE_CACHE", "UNFAKE_STORE", "UNFAKE_AUTH", "UNFAKE_MAX_MEGABYTES")
+    assert Settings.from_env(dict.fromkeys(names, " ")) == Settings.from_env({})
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:

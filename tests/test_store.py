@@ -8,6 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -24,7 +25,6 @@ from typing import Any
 
 import pytest
 
-from unfake import store as module
 from unfake.detector.calibration import Calibration, Label, Thresholds
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.config import ONNX, CheckpointConfig
@@ -34,6 +34,12 @@ from unfake.errors import StoreError, UnfakeError
 from unfake.evidence.heatmap import Heatmap
 from unfake.report import PictureFacts, Report
 from unfake.store import HistoryEntry, VerdictStore, history_csv, verdict_key
+from unfake.store import verdicts as verdict_rows
+from unfake.store.connection import log_ahead
+from unfake.store.health import BYPASS_SECONDS, DELETED_SECONDS
+from unfake.store.history import LONGEST_NAME
+from unfake.store.schema import SCHEMA
+from unfake.store.verdicts import PIPELINE
 
 SHA = "ab" * 32
 KEY = (SHA, "net@0123", "openvino 2026.1 cpu f32")
@@ -130,12 +136,14 @@ class TestVerdicts:
 
     def test_one_of_an_older_pipeline_is_made_anew(self, memory: VerdictStore, monkeypatch: pytest.MonkeyPatch) -> None:
         memory.put(*KEY, FOUND)
-        monkeypatch.setattr(module, "PIPELINE", module.PIPELINE + 1)
+        monkeypatch.setattr(verdict_rows, "PIPELINE", verdict_rows.PIPELINE + 1)
         assert memory.get(*KEY) is None
         memory.put(*KEY, FOUND)
         assert memory.get(*KEY) == FOUND
 
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pipeline": 1}', '{"pipeline": 1, "label": "perhaps"}'])
+    @pytest.mark.parametrize(
+        "text", ["", "[]", "{}", f'{{"pipeline": {PIPELINE}}}', f'{{"pipeline": {PIPELINE}, "label": "perhaps"}}']
+    )
     def test_one_that_cannot_be_understood_is_made_anew(self, path: Path, text: str) -> None:
         with VerdictStore(path) as store:
             store.put(*KEY, FOUND)
@@ -247,7 +255,7 @@ class TestHistory:
             ("a\0b\nc", None),
             ("раs\u202egpj.exe 🐈", None),
             ("broken-\udcff.jpg", "broken-?.jpg"),
-            ("x" * 10_000, "x" * module.LONGEST_NAME),
+            ("x" * 10_000, "x" * LONGEST_NAME),
             ("", None),
         ],
     )
@@ -320,16 +328,16 @@ class TestFilesThatAreNoStore:
     def test_the_log_is_written_ahead(self, path: Path) -> None:
         with VerdictStore(path), closing(sqlite3.connect(path)) as other:
             assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-            assert other.execute("PRAGMA user_version").fetchone() == (module.SCHEMA,)
+            assert other.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
 
     def test_the_switch_to_that_log_is_tried_again(self, path: Path) -> None:
         # Of processes that switch a new file at the same moment, some get SQLITE_BUSY without any wait: 2 of 360
         # here, with a timeout of 5 s. This connection always does, twice.
         with closing(sqlite3.connect(path, isolation_level=None, factory=TwiceBusy)) as connection:
-            module._log_ahead(connection, time.monotonic() + 5)
+            log_ahead(connection, time.monotonic() + 5)
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         with closing(sqlite3.connect(path, factory=TwiceBusy)) as connection, pytest.raises(sqlite3.OperationalError):
-            module._log_ahead(connection, time.monotonic() - 1)
+            log_ahead(connection, time.monotonic() - 1)
 
     @pytest.mark.parametrize(
         "content", [b"not a database " * 500, b"\xff\xd8\xff\xe0 photo", b"SQLite format 3\0" * 300]
@@ -367,7 +375,7 @@ class TestFilesThatAreNoStore:
         with VerdictStore(path) as store:
             store.remember("ana", entry("of-the-future.jpg"))
         with closing(sqlite3.connect(path)) as other, other:
-            other.execute(f"PRAGMA user_version = {module.SCHEMA + 1}")
+            other.execute(f"PRAGMA user_version = {SCHEMA + 1}")
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with VerdictStore(path) as store:
             store.put(*KEY, FOUND)
@@ -422,22 +430,6 @@ class TestFilesThatAreNoStore:
             assert store.get(*KEY) == FOUND
             assert store.status()["kept"] == "memory"
 
-    def test_a_file_that_another_program_holds_costs_no_verdict(self, path: Path) -> None:
-        with VerdictStore(path, patience=0.05) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
-            store.put(*KEY, FOUND)
-            store.remember("ana", entry())
-            other.execute("BEGIN IMMEDIATE")
-            store.put("cd" * 32, "net", "cpu", FOUND)
-            assert str(store.problem) == "The store of verdicts and history did not answer (SQLITE_BUSY)."
-            assert store.get(*KEY) == FOUND
-            assert store.history("ana") == [entry()]
-            with pytest.raises(StoreError, match="SQLITE_BUSY"):
-                store.forget("ana")
-            other.execute("ROLLBACK")
-            assert store.get("cd" * 32, "net", "cpu") is None
-            store.forget("ana")
-            assert store.problem is None
-
     def test_a_full_disk_costs_no_verdict(self, path: Path) -> None:
         with VerdictStore(path) as store:
             store.put(*KEY, FOUND)
@@ -459,6 +451,150 @@ class TestFilesThatAreNoStore:
         for ask in (store.history, store.forget):
             with pytest.raises(StoreError, match="did not answer"):
                 ask("ana")
+
+
+LOCKED = (
+    "The store store.sqlite is locked by another program, so verdicts are made anew and nothing is added to the "
+    "history until it is free."
+)
+
+
+def later(store: VerdictStore, seconds: float) -> None:
+    """Let the store believe that so much more time has passed."""
+    store._health.clock = lambda: time.monotonic() + seconds
+
+
+class TestALockedFile:
+    def test_one_verdict_waits_and_the_next_ones_go_past_it(self, path: Path) -> None:
+        with VerdictStore(path, patience=0.05) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+            store.put(*KEY, FOUND)
+            other.execute("BEGIN IMMEDIATE")
+            store.put("cd" * 32, "net", "cpu", FOUND)
+            assert str(store.problem) == LOCKED
+            assert store.get(*KEY) == FOUND  # what can be read is read
+            other.execute("ROLLBACK")
+            # then nobody tries again for a while, and that is said
+            store.put("ef" * 32, "net", "cpu", FOUND)
+            store.remember("ana", entry())
+            assert store.get("ef" * 32, "net", "cpu") is None
+            assert store.status() == {"kept": "disk", "keep_days": 30.0, "problem": LOCKED}
+            # and after that all is well
+            later(store, BYPASS_SECONDS)
+            store.put("ef" * 32, "net", "cpu", FOUND)
+            assert store.get("ef" * 32, "net", "cpu") == FOUND
+            assert store.problem is None
+
+    def test_a_history_that_could_not_be_kept_is_not_called_empty(self, path: Path) -> None:
+        with VerdictStore(path, patience=0.05) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+            store.remember("bob", entry("before.jpg"))
+            other.execute("BEGIN IMMEDIATE")
+            store.remember("ana", entry())
+            with pytest.raises(StoreError, match="is locked by another program"):
+                store.history("ana")
+            assert [found.name for found in store.history("bob")] == ["before.jpg"]
+            with pytest.raises(StoreError, match="is locked by another program"):
+                store.forget("bob")
+            other.execute("ROLLBACK")
+            store.forget("bob")  # who asks to be forgotten is not told to wait
+            assert store.history("bob") == store.history("ana") == []
+            assert store.problem is None
+
+    def test_the_status_finds_out_by_itself(self, path: Path) -> None:
+        with VerdictStore(path, patience=0.05) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert store.status()["problem"] == LOCKED
+            other.execute("ROLLBACK")
+            later(store, BYPASS_SECONDS)
+            assert store.status()["problem"] is None
+
+    def test_where_no_log_is_written_ahead_reading_goes_past_it_too(self, path: Path) -> None:
+        with VerdictStore(path, patience=0.05) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+            store.put(*KEY, FOUND)
+            store.remember("ana", entry())
+            store._connection.execute("PRAGMA journal_mode = DELETE")  # as on a network disk
+            other.execute("BEGIN EXCLUSIVE")
+            assert store.get(*KEY) is None
+            assert store.status()["problem"] == LOCKED
+            with pytest.raises(StoreError, match="is locked by another program"):
+                store.history("ana")
+            other.execute("ROLLBACK")
+            assert store.history("ana") == [entry()]
+            later(store, BYPASS_SECONDS)
+            assert store.get(*KEY) == FOUND
+
+    def test_one_that_is_locked_at_the_start_is_taken_up_when_it_is_free(self, path: Path) -> None:
+        with VerdictStore(path) as store:
+            store.remember("ana", entry("before.jpg"))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+            store = VerdictStore(path, patience=0.05, opening=0.05)
+            sentence = (
+                "The store store.sqlite is locked by another program, so verdicts and history are kept in memory until "
+                "it is free."
+            )
+            assert store.status() == {"kept": "memory", "keep_days": 30.0, "problem": sentence}
+            with pytest.raises(StoreError, match="is locked by another program"):
+                store.history("ana")
+            store.put(*KEY, FOUND)
+            store.remember("ana", entry("meanwhile.jpg"))
+            later(store, BYPASS_SECONDS + 1)
+            assert store.get(*KEY) == FOUND  # tried, and still locked
+            assert store.status()["kept"] == "memory"
+        with store:
+            later(store, 3 * BYPASS_SECONDS)
+            assert store.status() == {"kept": "disk", "keep_days": 30.0, "problem": None}
+            assert {found.name for found in store.history("ana")} == {"before.jpg", "meanwhile.jpg"}
+            assert store.get(*KEY) == FOUND
+
+
+class TestADeletedFile:
+    @pytest.mark.parametrize("suffixes", [("",), ("", "-wal", "-shm")])
+    def test_it_is_begun_anew_and_said_so(self, path: Path, suffixes: tuple[str, ...]) -> None:
+        with VerdictStore(path) as store, VerdictStore(path) as other_worker:
+            store.put(*KEY, FOUND)
+            store.remember("ana", entry())
+            for suffix in suffixes:
+                path.with_name(path.name + suffix).unlink()
+            sentence = (
+                "The store store.sqlite was deleted while UnFake was running, so a new one was begun: earlier verdicts "
+                "and history are gone."
+            )
+            for each in (store, other_worker):
+                assert each.status() == {"kept": "disk", "keep_days": 30.0, "problem": sentence}
+                assert each.get(*KEY) is None
+                with pytest.raises(StoreError, match="was deleted"):
+                    each.history("ana")
+            store.put(*KEY, FOUND)
+            other_worker.remember("ana", entry("new.jpg"))
+            for each in (store, other_worker):
+                assert each.get(*KEY) == FOUND
+                assert [found.name for found in each.history("ana")] == ["new.jpg"]
+                later(each, DELETED_SECONDS)
+                assert each.history("bob") == []
+                assert each.problem is None
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+    def test_with_its_folder(self, tmp_path: Path) -> None:
+        path = tmp_path / "folder" / "store.sqlite"
+        with VerdictStore(path) as store:
+            store.put(*KEY, FOUND)
+            shutil.rmtree(path.parent)
+            store.put(*KEY, FOUND)
+            assert store.get(*KEY) == FOUND
+            assert path.is_file()
+            assert "was deleted" in str(store.problem)
+
+    def test_where_no_other_can_be_begun_it_is_memory(self, tmp_path: Path) -> None:
+        path = tmp_path / "folder" / "store.sqlite"
+        with VerdictStore(path) as store:
+            shutil.rmtree(path.parent)
+            path.parent.write_text("in the way")
+            store.put(*KEY, FOUND)
+            assert store.get(*KEY) == FOUND
+            assert store.status()["kept"] == "memory"
+            assert "cannot be opened for writing" in str(store.problem)
 
 
 class TestTogether:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.decoding.files import bmp, png_with, saved, tiff
+from tests.decoding.files import bmp, described, png_with, profile_of, saved, tiff
 from unfake.decoding.codec import DAMAGED, Decoded, Needed, TooHeavy, decode
 from unfake.errors import BrokenPicture, PictureTooLarge, UnsupportedPicture
 
@@ -77,6 +77,19 @@ def test_lab_tiff() -> None:
     assert lab is not None
 
     assert first(saved(lab, "TIFF")) == pytest.approx([200, 30, 60], abs=2)
+
+
+def test_the_darkest_colour_of_a_profile_becomes_black() -> None:
+    # given a profile (ICC.1:2001-04, lut8Type) whose darkest colour, (0, 0, 0), has a lightness of 20 of 100
+    matrix = struct.pack(">9i", *(0x10000 * one for one in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    corners = [sum(map(int, f"{corner:03b}")) / 3 for corner in range(8)]
+    grid = b"".join(bytes([round(51 + 204 * bright), 128, 128]) for bright in corners)
+    table = struct.pack(">4s4x4B", b"mft1", 3, 3, 2, 0) + matrix + bytes(range(256)) * 3 + grid + bytes(range(256)) * 3
+    profile = profile_of(b"RGB ", b"Lab ", b"scnr", described({b"A2B0": table, b"A2B1": table}))
+    # then black point compensation (Adobe, 2006; ISO 18619:2015) spreads the rest down to black, and white stays white
+    for colour in ((0, 0, 0), (255, 255, 255)):
+        data = saved(Image.new("RGB", (8, 8), colour), "PNG", icc_profile=profile)
+        assert first(data) == pytest.approx(colour, abs=2)
 
 
 def test_bmp_with_alpha_and_profile() -> None:

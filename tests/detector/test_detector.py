@@ -6,8 +6,9 @@ import pytest
 from tests.conftest import SAMPLES
 from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import SMALL, load_folder
+from unfake.detector.decision import reencode
 from unfake.detector.detector import Detector
-from unfake.detector.views import Pixels
+from unfake.detector.views import Pixels, cut
 from unfake.intake import from_path
 
 
@@ -54,10 +55,39 @@ def test_64_px_is_enough(detector: Detector) -> None:
     assert detector.detect(noise).verdict.label is not Label.NOT_APPLICABLE
 
 
-def test_a_flat_picture_is_not_applicable(detector: Detector) -> None:
-    verdict = detector.detect(np.full((300, 300, 3), 200, dtype=np.uint8)).verdict
+@pytest.mark.parametrize("colour", [(200, 200, 200), (255, 0, 0)])
+def test_a_flat_picture_is_not_applicable(detector: Detector, colour: tuple[int, int, int]) -> None:
+    verdict = detector.detect(np.full((300, 300, 3), colour, dtype=np.uint8)).verdict
     assert verdict.label is Label.NOT_APPLICABLE
     assert "flat colour" in verdict.reason
+
+
+@pytest.mark.parametrize(("levels", "flat"), [(7, True), (8, False)])
+def test_a_picture_of_few_levels_is_flat_and_one_of_more_is_not(detector: Detector, levels: int, flat: bool) -> None:
+    pixels = np.full((100, 100, 3), 100, np.uint8)
+    pixels[50:] += np.uint8(levels)
+    assert (detector.detect(pixels).verdict.label is Label.NOT_APPLICABLE) is flat
+
+
+def test_a_clear_label_is_asked_of_the_re_encoded_picture_too(detector: Detector) -> None:
+    seen: list[Pixels] = []
+
+    class Fickle:
+        name = "fickle"
+
+        def run(self, views: Pixels) -> tuple[np.ndarray, np.ndarray]:
+            seen.append(views)
+            fake = 99 if len(seen) == 1 else -99
+            return np.tile(np.float32([0, fake]), (len(views), 1)), np.zeros((len(views), 2, 7, 7), np.float32)
+
+    pixels = from_path(SAMPLES / "espresso.jpg").pixels
+    verdict = Detector(detector.checkpoint, Fickle()).detect(pixels).verdict
+    assert verdict.label is Label.INCONCLUSIVE
+    assert "recompressed copy" in verdict.reason
+    rule = detector.checkpoint.config.views
+    assert len(seen) == 2
+    assert np.array_equal(seen[0], cut(pixels, rule).pixels)
+    assert np.array_equal(seen[1], cut(reencode(pixels), rule).pixels)
 
 
 def test_numbers_that_are_none_become_no_verdict(detector: Detector) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from unfake.detector.views import ViewRule, cut, working_size
 
@@ -32,6 +33,33 @@ def test_crops_reach_every_corner() -> None:
     assert min(b[1] for b in boxes) == 0
     assert max(b[2] for b in boxes) == 1
     assert max(b[3] for b in boxes) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [
+        ((1280, 960), (4, 3)),
+        ((960, 1280), (3, 4)),
+        ((1280, 640), (5, 2)),
+        ((1280, 320), (6, 2)),
+        ((500, 400), (3, 2)),
+        ((224, 1280), (1, 6)),
+    ],
+)
+def test_fewer_crops_lie_as_evenly_as_the_picture_is_shaped(size: tuple[int, int], grid: tuple[int, int]) -> None:
+    boxes = cut(picture(*size), CROPS).boxes
+    assert (len({left for left, *_ in boxes}), len({top for _, top, *_ in boxes})) == grid
+
+
+def test_a_single_crop_lies_in_the_middle() -> None:
+    ((left, top, right, bottom),) = cut(picture(600, 400), ViewRule("crops", 224, 1280, 1)).boxes
+    assert (left + right, top + bottom) == pytest.approx((1, 1))
+
+
+def test_a_view_is_resized_by_antialiased_bicubic_interpolation() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (300, 500, 3), dtype=np.uint8)
+    expected = Image.fromarray(noise).resize((64, 64), Image.Resampling.BICUBIC)
+    assert np.array_equal(cut(noise, ViewRule("squash", 64)).pixels[0], np.asarray(expected))
 
 
 @pytest.mark.parametrize(

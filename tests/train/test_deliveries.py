@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +55,53 @@ def test_wide_draws_show_most_of_a_picture() -> None:
     rng = np.random.default_rng(0)
     assert min(draw(rng, wide=1.0).scale for _ in range(300)) < 0.15
     assert all(draw(rng, wide=1.0).scale < 1.0 for _ in range(50))
+
+
+def test_draws_are_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(1)
+    found = [draw(rng) for _ in range(3000)]
+    steps = [step for each in found for step in each.steps]
+
+    def share(of: list[bool]) -> float:
+        return sum(of) / len(of)
+
+    assert share([step.quality is not None for step in steps]) == pytest.approx(0.9, abs=0.03)
+    assert share([step.subsampling == 2 for step in steps]) == pytest.approx(0.75, abs=0.03)
+    assert share([len(each.steps) == 2 for each in found]) == pytest.approx(0.3, abs=0.03)
+    assert share([each.flip for each in found]) == pytest.approx(0.5, abs=0.03)
+    changes = [amount for each in found for amount in (each.brightness, each.contrast, each.colour)]
+    assert share([amount == 1 for amount in changes]) == pytest.approx(0.5, abs=0.03)
+    assert (min(changes), max(changes)) == pytest.approx((0.9, 1.1), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "files"),
+    [
+        ("web", (1080, 720), [("JPEG", {"quality": 80, "subsampling": 2})]),
+        (
+            "hard",
+            (512, 341),
+            [("JPEG", {"quality": 60, "subsampling": 2}), ("JPEG", {"quality": 50, "subsampling": 2})],
+        ),
+        ("webp", (1080, 720), [("WEBP", {"quality": 80})]),
+        ("heic", (1300, 867), [("HEIF", {"quality": 90, "enc_params": {"preset": "ultrafast"}})]),
+        ("thumb", (400, 267), [("JPEG", {"quality": 80, "subsampling": 2})]),
+    ],
+)
+def test_a_measured_delivery_is_the_one_that_the_protocol_describes(
+    name: str, size: tuple[int, int], files: list[tuple[str, dict[str, object]]]
+) -> None:
+    # given what docs/protocol.md says of it, done here by hand
+    rows = np.arange(867)[:, None, None] * np.array([1, 2, 3])
+    pixels = (rows + np.arange(1300)[None, :, None] * 5) % 251
+    image = Image.fromarray(pixels.astype(np.uint8))
+    expected = image.resize(size, Image.Resampling.LANCZOS) if size != image.size else image
+    for codec, options in files:
+        file = io.BytesIO()
+        expected.save(file, codec, **options)
+        expected = Image.open(file).convert("RGB")
+    # then the pictures are the same to the last bit
+    assert np.array_equal(np.asarray(DELIVERIES[name](image)), np.asarray(expected))
 
 
 def test_the_measured_deliveries_are_what_they_are_called() -> None:

@@ -27,6 +27,8 @@ from train.reuse import listed, made_from
 from unfake.detector.model import DeepfakeClassifier
 from unfake.detector.views import ViewRule
 
+LOG_STEPS = 25  # between two lines of log.csv: step, loss, accuracy, pictures a second
+
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
     """Linear warm-up to ``peak``, then a cosine to zero at ``steps``."""
@@ -170,7 +172,7 @@ def train(config: dict[str, Any], pool: Path, pixels: Path, out: Path, resume: b
             found = trainer.learn(inputs, labels, rate, config["label_smoothing"])
             loss.add(found[0])
             accuracy.add(found[1])
-            if trainer.step % 25 == 0:
+            if trainer.step % LOG_STEPS == 0:
                 speed = (trainer.step - first) * len(labels) / (time.monotonic() - started)
                 log.writerow([trainer.step, round(loss.mean, 4), round(accuracy.mean, 4), round(speed, 1)])
                 handle.flush()

@@ -16,7 +16,8 @@ from unfake.evidence.heatmap import Heatmap, assemble
 
 # A picture shorter than this on one side has too few pixels for any of the traces that the network was trained on.
 LEAST_SIDE = 64
-# Levels (of 255) between the darkest and the brightest value under which a picture is one flat colour.
+# Levels (of 255) between the lowest and the highest value of a channel; under it in all three, a picture is one flat
+# colour.
 LEAST_RANGE = 8
 
 
@@ -46,7 +47,7 @@ def obstacle(pixels: Pixels) -> str | None:
             f"The picture is {width} × {height} px. Under {LEAST_SIDE} px on the short side "
             "too little is left of it to judge: use a larger version."
         )
-    if int(pixels.max()) - int(pixels.min()) < LEAST_RANGE:
+    if np.ptp(pixels, axis=(0, 1)).max() < LEAST_RANGE:
         return "The picture is one flat colour: there is nothing in it to judge."
     return None
 

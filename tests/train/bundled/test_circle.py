@@ -86,12 +86,14 @@ def run(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return ordinary(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs, "LOG_STEPS", 4)
         patch.setattr(pairs.Trainer, "learn", stop_after_seven)
         with pytest.raises(Stopped):
             pairs.train(CONFIG, pool, folder / "pixels", folder, resume=False)
-    state = torch.load(folder / "state.pt", weights_only=True)
-    assert state["step"] == 6
-    pairs.train(CONFIG, pool, folder / "pixels", folder, resume=True)
+        patch.setattr(pairs.Trainer, "learn", ordinary)
+        state = torch.load(folder / "state.pt", weights_only=True)
+        assert state["step"] == 6
+        pairs.train(CONFIG, pool, folder / "pixels", folder, resume=True)
     return folder
 
 
@@ -244,7 +246,12 @@ def test_predictions_survive_the_file(tmp_path: Path) -> None:
 
 def test_the_log_is_written(run: Path) -> None:
     with (run / "log.csv").open() as handle:
-        assert list(csv.reader(handle)) == []  # twelve steps are fewer than the 25 between two lines
+        rows = [[float(cell) for cell in row] for row in csv.reader(handle)]
+    assert [step for step, *_ in rows] == [4, 8, 12]
+    for _, loss, accuracy, speed in rows:
+        assert loss > 0
+        assert 0 <= accuracy <= 1
+        assert speed > 0
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:

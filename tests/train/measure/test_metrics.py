@@ -38,6 +38,11 @@ def test_a_perfectly_calibrated_set_has_no_calibration_error() -> None:
     assert metrics.calibration_error(judged([0.95] * 10, [0.95] * 10)) == pytest.approx(0.45)
 
 
+def test_the_calibration_error_has_ten_bins() -> None:
+    # given gaps of +0.005 and -0.405 in neighbouring tenths, which a bin of a fifth would set off against each other
+    assert metrics.calibration_error(judged([0.01], [0.19])) == pytest.approx(0.41)
+
+
 def test_labels_weigh_half_each_in_the_calibration_error() -> None:
     few = judged([0.1] * 5, [0.1] * 5)
     many = judged([0.1] * 500, [0.1] * 5)
@@ -54,6 +59,50 @@ def test_an_interval_holds_its_value_and_narrows_with_more_pictures() -> None:
         return high - low
 
     assert width(400) < width(25)
+
+
+def test_an_interval_is_one_of_95_percent() -> None:
+    # given a mean, whose interval is known: 1.96 standard errors to each side
+    rng = np.random.default_rng(1)
+    found = judged([], list(rng.random(400)))
+    error = float(found.probability.std() / np.sqrt(400))
+    value, low, high = metrics.interval(found, lambda j: float(j.probability.mean()))
+    assert [value - low, high - value] == pytest.approx([1.96 * error] * 2, rel=0.12)
+    # and then the mean over sources has the same width where there is one source
+    found = judged(list(rng.beta(2, 4, 200)), list(rng.beta(4, 2, 200)))
+    _, low, high = metrics.interval(found, lambda j: metrics.auc(j.fake, j.probability))
+    _, lowest, highest = metrics.mean_auc([found])
+    assert highest - lowest == pytest.approx(high - low, rel=0.12)
+
+
+def test_shares_have_the_95_percent_interval_of_wilson() -> None:
+    # given four pictures of which one is undecided, and one of the others is called what it is not
+    labels = [Label.LIKELY_REAL, Label.LIKELY_FAKE, Label.LIKELY_FAKE, Label.INCONCLUSIVE]
+    found = judged([0.1, 0.9], [0.9, 0.5], labels)
+
+    def wilson(count: int, of: int) -> list[float]:
+        # Wilson 1927: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n) with z = 1.96
+        p, z = count / of, 1.959964
+        middle, spread = p + z * z / (2 * of), z * np.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
+        return [p, *(float(end / (1 + z * z / of)) for end in (middle - spread, middle + spread))]
+
+    assert metrics.share(found, None, Label.LIKELY_REAL) == pytest.approx(wilson(1, 4), abs=1e-4)
+    assert metrics.decided(found) == pytest.approx(wilson(3, 4), abs=1e-4)
+    assert metrics.decided_wrongly(found) == pytest.approx(wilson(1, 3), abs=1e-4)
+    nothing = judged([0.1], [0.9])
+    assert metrics.decided_wrongly(nothing) is None
+
+
+def test_the_rates_of_false_alarms_are_the_ones_in_the_names() -> None:
+    # given fakes of which a third lies above all reals, a third above the highest 1 %, a third above the highest 5 %
+    found = metrics.figures(judged([i / 100 for i in range(100)], [0.995, 0.983, 0.945, 0.45]))
+    assert found["tpr_at_1_fpr"][0] == 0.5
+    assert found["tpr_at_5_fpr"][0] == 0.75
+
+
+def test_accuracy_is_that_at_a_probability_of_one_half() -> None:
+    assert metrics.balanced_accuracy(judged([0.4, 0.49], [0.5, 0.6])) == 1
+    assert metrics.balanced_accuracy(judged([0.5], [0.49])) == 0
 
 
 def test_figures_count_verdicts_by_label() -> None:
