@@ -35,6 +35,16 @@ def check_report(report: dict[str, Any]) -> None:
     assert report["timing_ms"] > 0
 
 
+def check_views(report: dict[str, Any]) -> None:
+    views = report["evidence"]["views"]
+    assert len(views) == report["detector"]["views"]
+    for view in views:
+        left, top, right, bottom = view["box"]
+        assert 0 <= left < right <= 1
+        assert 0 <= top < bottom <= 1
+        assert 0 < view["probability"] < 1
+
+
 @pytest.mark.parametrize("name", ["astronaut.jpg", "golden-light.jpg"])
 def test_a_file_gets_a_full_report(client: Client, name: str) -> None:
     path = SAMPLES / name
@@ -47,6 +57,7 @@ def test_a_file_gets_a_full_report(client: Client, name: str) -> None:
     heatmap = report["evidence"]["heatmap"]
     assert len(heatmap["values"]) == heatmap["rows"]
     assert {len(row) for row in heatmap["values"]} == {heatmap["columns"]}
+    check_views(report)
 
 
 def test_the_same_picture_gets_the_same_verdict_as_file_and_as_photo(client: Client) -> None:
@@ -124,6 +135,8 @@ def test_without_a_setting_the_better_network_speaks(tmp_path: Path) -> None:
     assert report["detector"]["checkpoint"].startswith("unfake-clip@")
     assert (status["checkpoint"]["origin"], status["checkpoint"]["notice"]) == ("bundled", None)
     assert report["detector"]["views"] == 2
+    assert report["evidence"]["heatmap"] is None
+    check_views(report)
     assert 0 < report["verdict"]["probability"] < 1
 
 

@@ -11,6 +11,7 @@ from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Verdict
 from unfake.evidence.heatmap import Heatmap
 from unfake.evidence.provenance import Provenance, Statement
+from unfake.evidence.regions import Region
 from unfake.intake import Picture
 from unfake.judgement import Ground, Judgement
 
@@ -51,7 +52,8 @@ class Report:
     statement decides. ``revision``: of the checkpoint. ``notice``: why another checkpoint than the one asked for
     speaks. ``timing_ms``: from bytes to report. ``ground``: what the verdict rests on. ``headline``: by the label
     unless given. ``warning``: a sentence to show first. ``pixels``: what the network says, whatever decides.
-    ``provenance``: what the file says of itself, what weighs most first.
+    ``provenance``: what the file says of itself, what weighs most first. ``regions``: where each view lies, and what it
+    alone says.
     """
 
     picture: PictureFacts
@@ -70,6 +72,7 @@ class Report:
     warning: str | None = None
     pixels: Verdict | None = None
     provenance: tuple[Statement, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
         """Fill in the headline."""
@@ -112,6 +115,7 @@ class Report:
             },
             "evidence": {
                 "heatmap": self.heatmap.to_json() if self.heatmap else None,
+                "views": [region.to_json() for region in self.regions],
                 "provenance": [statement.to_json() for statement in self.provenance],
             },
             "timing_ms": round(self.timing_ms, 1),
@@ -154,6 +158,7 @@ def write(
         warning=judgement.warning,
         pixels=detection.verdict,
         provenance=provenance.statements,
+        regions=detection.regions,
     )
 
 

@@ -39,6 +39,7 @@ from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Verdict
 from unfake.errors import StoreError
 from unfake.evidence.heatmap import Heatmap
+from unfake.evidence.regions import Region
 from unfake.report import Report
 
 Action = Literal["classified", "downloaded"]
@@ -46,7 +47,7 @@ Action = Literal["classified", "downloaded"]
 SCHEMA = 1
 """Version of the tables, kept as SQLite's ``user_version``."""
 
-PIPELINE = 2
+PIPELINE = 3
 """Raise it when the way from a picture to its verdict changes in this code: older verdicts are then made anew."""
 
 LONGEST_NAME = 500
@@ -528,6 +529,7 @@ def _write(detection: Detection) -> str:
         "reason": verdict.reason,
         "views": detection.views,
         "heatmap": heatmap.to_json() if heatmap else None,
+        "regions": [[region.box, region.probability] for region in detection.regions],
     }
     return json.dumps(data, separators=(",", ":"))
 
@@ -541,6 +543,7 @@ def _parse(text: str) -> Detection | None:
         found = data["heatmap"]
         heatmap = found and Heatmap(found["rows"], found["columns"], tuple(tuple(row) for row in found["values"]))
         verdict = Verdict(Label(data["label"]), data["probability"], data["reason"])
-        return Detection(verdict, data["views"], heatmap)
+        regions = tuple(Region(tuple(box), probability) for box, probability in data["regions"])
+        return Detection(verdict, data["views"], heatmap, regions)
     except (ValueError, KeyError, TypeError):
         return None

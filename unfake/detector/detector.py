@@ -13,6 +13,7 @@ from unfake.detector.decision import Cause, Reading, decide, reencode
 from unfake.detector.runtime import Device, Precision, Runtime, start
 from unfake.detector.views import Pixels, cut
 from unfake.evidence.heatmap import Heatmap, assemble
+from unfake.evidence.regions import Region, read_off
 
 # A picture shorter than this on one side has too few pixels for any of the traces that the network was trained on.
 LEAST_SIDE = 64
@@ -31,11 +32,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Detection:
-    """A verdict and what it was read from: number of views, and where the signs lie (None when not applicable)."""
+    """A verdict and what it was read from.
+
+    ``views``: their number. ``heatmap``: where the signs lie, None when not applicable and for networks that give one
+    value for a whole view. ``regions``: where each view lies and what it alone says; empty when not applicable.
+    """
 
     verdict: Verdict
     views: int
     heatmap: Heatmap | None
+    regions: tuple[Region, ...] = ()
 
 
 def obstacle(pixels: Pixels) -> str | None:
@@ -74,7 +80,7 @@ class Detector:
         return Reading.of(self.runtime.run(cut(pixels, self.checkpoint.config.views).pixels)[0])
 
     def detect(self, pixels: Pixels) -> Detection:
-        """Verdict and heat map for a picture, RGB uint8 ``[H, W, 3]``."""
+        """Verdict, heat map and regions for a picture, RGB uint8 ``[H, W, 3]``."""
         why_not = obstacle(pixels)
         if why_not:
             return Detection(Verdict(Label.NOT_APPLICABLE, None, why_not), 0, None)
@@ -88,7 +94,8 @@ class Detector:
         label, cause = decide(config.calibration, config.thresholds, reading, lambda: self.read(reencode(pixels)))
         probability = config.calibration.probability(reading.margin)
         verdict = Verdict(label, probability, self._reason(label, cause))
-        return Detection(verdict, len(views.pixels), assemble(maps, views.boxes, config.calibration))
+        heatmap = assemble(maps, views.boxes, config.calibration)
+        return Detection(verdict, len(views.pixels), heatmap, read_off(logits, views.boxes, config.calibration))
 
     def _reason(self, label: Label, cause: Cause) -> str:
         thresholds = self.checkpoint.config.thresholds

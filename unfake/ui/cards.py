@@ -108,17 +108,27 @@ def _scale(probability: float, thresholds: Thresholds) -> str:
     )
 
 
-def _picture(found: Examination, photo: Photo | None) -> str:
-    """The picture under its heat map; one of a catalog by the catalog's own address, as Unsplash's guidelines ask."""
+def _picture(found: Examination, thresholds: Thresholds, photo: Photo | None) -> str:
+    """The picture under its heat map or boxes.
+
+    One of a catalog comes by the catalog's own address, as Unsplash's guidelines ask.
+    """
     report = found.report
     source = picture_address(photo, "regular") if photo else overlay.preview(found.picture.pixels)
     image = f'<img class="uf-picture" src="{escape(source)}" alt="The picture that was classified">'
+    toggle = '<label class="uf-toggle"><input type="checkbox">Show where it looked</label>'
+    if not report.heatmap and report.regions:
+        boxes = overlay.boxes((report.picture.width, report.picture.height), report.regions, thresholds)
+        return (
+            f'<figure class="uf-map">{image}<img class="uf-heat" src="{boxes}" alt="Where the network looked"></figure>'
+            f'<div class="uf-legend">{toggle}<span>what each part alone would get</span></div>'
+        )
     if not report.heatmap:
         return f'<figure class="uf-map">{image}</figure>'
     return (
         f'<figure class="uf-map">{image}'
         f'<img class="uf-heat" src="{overlay.heat(report.heatmap)}" alt="Heat map"></figure>'
-        '<div class="uf-legend"><label class="uf-toggle"><input type="checkbox">Show where it looked</label>'
+        f'<div class="uf-legend">{toggle}'
         '<span class="uf-ramp">speaks for real <i></i> speaks for generated</span></div>'
     )
 
@@ -182,7 +192,7 @@ def verdict(found: Examination, thresholds: Thresholds, catalog: Catalog, photo:
         f"<header>{_icon(report.label)}<div><h2>{escape(report.headline)}</h2>{number}"
         f'<p class="uf-quiet uf-ground">{GROUNDS[report.ground]}</p></div></header>'
         f'<div class="uf-body">{warning}<p>{escape(report.reason)} {ADVICE[report.label]}</p>{scale}'
-        f"{_picture(found, photo)}{_origin(photo, catalog)}{_said(report)}{notice}"
+        f"{_picture(found, thresholds, photo)}{_origin(photo, catalog)}{_said(report)}{notice}"
         f"<details><summary>Technical details</summary>{facts(pairs)}</details>"
         f'<p class="uf-quiet uf-note">{NOTES[report.ground]}</p></div></article>'
     )
