@@ -68,6 +68,24 @@ def test_the_same_picture_gets_the_same_verdict_as_file_and_as_photo(client: Cli
     assert as_photo["picture"]["source"] == {"kind": "samples", "name": "espresso"}
 
 
+def test_a_picture_and_its_copies_get_verdicts_on_request(client: Client) -> None:
+    report = client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/classify")
+    found = client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/stability")
+    assert found["schema"] == "unfake.stability/1"
+    assert [verdict["copy"] for verdict in found["verdicts"]] == ["original", "web", "messenger", "smaller"]
+    assert {verdict["label"] for verdict in found["verdicts"]} <= LABELS
+    assert found["verdicts"][0]["probability"] == report["verdict"]["pixels"]["probability"]
+    assert found["sha256"] == report["picture"]["sha256"]
+
+
+def test_faces_are_read_on_request(client: Client) -> None:
+    found = client.predict(handle_file(SAMPLES / "naval-officer.jpg"), api_name="/faces")
+    assert found["schema"] == "unfake.faces/1"
+    (face,) = found["faces"]
+    assert 0 < face["probability"] < 1
+    assert client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/faces")["faces"] == []
+
+
 def test_a_file_that_is_no_picture_gets_one_clear_sentence(client: Client, tmp_path: Path) -> None:
     text = tmp_path / "letter.jpg"
     text.write_text("Dear Sir or Madam")
@@ -75,17 +93,19 @@ def test_a_file_that_is_no_picture_gets_one_clear_sentence(client: Client, tmp_p
         client.predict(handle_file(text), api_name="/classify")
 
 
-def test_a_file_of_the_server_cannot_be_classified(app_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("endpoint", ["classify", "stability", "faces"])
+def test_a_file_of_the_server_cannot_be_classified(app_url: str, tmp_path: Path, endpoint: str) -> None:
     # given a picture on the server's disk that nobody uploaded
     private = tmp_path / "private.jpg"
     private.write_bytes((SAMPLES / "astronaut.jpg").read_bytes())
     # when its path is sent as if it were an upload
     payload = {"data": [{"path": str(private), "meta": {"_type": "gradio.FileData"}}]}
-    event = requests.post(f"{app_url}/gradio_api/call/classify", json=payload, timeout=30).json()["event_id"]
-    answer = requests.get(f"{app_url}/gradio_api/call/classify/{event}", timeout=30).text
-    # then there is an error and no report
+    call = f"{app_url}/gradio_api/call/{endpoint}"
+    event = requests.post(call, json=payload, timeout=30).json()["event_id"]
+    answer = requests.get(f"{call}/{event}", timeout=30).text
+    # then there is an error and nothing is said of it
     assert "event: error" in answer
-    assert "unfake.report" not in answer
+    assert "unfake." not in answer
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1/a.jpg", "http://169.254.169.254/", "file:///etc/passwd", "cat"])
@@ -142,7 +162,16 @@ def test_without_a_setting_the_better_network_speaks(tmp_path: Path) -> None:
 
 def test_exactly_the_documented_endpoints_are_public(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/classify", "/classify_url", "/search", "/photo", "/classify_photo", "/status"}
+    assert set(named) == {
+        "/classify",
+        "/classify_url",
+        "/search",
+        "/photo",
+        "/classify_photo",
+        "/stability",
+        "/faces",
+        "/status",
+    }
 
 
 def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,6 +197,8 @@ def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixt
         ("classify_url", [None], "has to be a text"),
         ("classify_url", ["a" * 9000], "too long"),
         ("classify", [None], "has to be a text"),
+        ("stability", [None], "has to be a text"),
+        ("faces", [None], "has to be a text"),
     ],
 )
 def test_a_wrong_argument_ends_in_one_sentence(app_url: str, endpoint: str, arguments: list[Any], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,13 @@ class Detector:
     def read(self, pixels: Pixels) -> Reading:
         """Margin and disagreement of a picture, uint8 ``[H, W, 3]``, before calibration."""
         return Reading.of(self.runtime.run(cut(pixels, self.checkpoint.config.views).pixels)[0])
+
+    def probability(self, pixels: Pixels) -> float | None:
+        """Calibrated probability of fake of a picture, uint8 ``[H, W, 3]``; None where nothing can be said of it."""
+        if obstacle(pixels):
+            return None
+        found = self.checkpoint.config.calibration.probability(self.read(pixels).margin)
+        return found if math.isfinite(found) else None
 
     def detect(self, pixels: Pixels) -> Detection:
         """Verdict, heat map and regions for a picture, RGB uint8 ``[H, W, 3]``."""

@@ -40,15 +40,8 @@ def overlay(size: tuple[int, int], regions: Sequence[Region], thresholds: Thresh
     line = max(2, shortest // 200)
     font = ImageFont.load_default(max(LEAST_TEXT, math.isqrt(size[0] * size[1]) // 26))
     boxes = [_inside(region, size) for region in regions]
-    for region, (left, top, right, bottom) in zip(regions, boxes, strict=True):
-        for inset, width, colour in (
-            (0, 3 * line, PLATE),
-            (line // 2, 2 * line, TEXT),
-            (line, line, _colour(region, thresholds)),
-        ):
-            draw.rectangle(
-                (left + inset, top + inset, right - inset, bottom - inset), outline=(*colour, 255), width=width
-            )
+    for region, box in zip(regions, boxes, strict=True):
+        _outline(draw, box, line, _colour(region, thresholds))
     plates: list[tuple[int, int, int, int]] = []
     for region, box in zip(regions, boxes, strict=True):
         text = NOT_JUDGED if region.probability is None else percent(region.probability)
@@ -64,6 +57,17 @@ def draw_on(pixels: Pixels, regions: Sequence[Region], thresholds: Thresholds) -
     image = Image.fromarray(pixels).convert("RGBA")
     image.alpha_composite(overlay(image.size, regions, thresholds))
     return np.asarray(image.convert("RGB"))
+
+
+def _outline(
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], line: int, colour: tuple[int, int, int]
+) -> None:
+    """A box's line between a dark and a white one, as far as the box has room for them."""
+    left, top, right, bottom = box
+    for inset, width, paint in ((0, 3 * line, PLATE), (line // 2, 2 * line, TEXT), (line, line, colour)):
+        room = min(inset, (right - left) // 2, (bottom - top) // 2)
+        place = (left + room, top + room, right - room, bottom - room)
+        draw.rectangle(place, outline=(*paint, 255), width=width)
 
 
 def _colour(region: Region, thresholds: Thresholds) -> tuple[int, int, int]:
