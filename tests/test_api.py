@@ -35,6 +35,16 @@ def check_report(report: dict[str, Any]) -> None:
     assert report["timing_ms"] > 0
 
 
+def check_views(report: dict[str, Any]) -> None:
+    views = report["evidence"]["views"]
+    assert len(views) == report["detector"]["views"]
+    for view in views:
+        left, top, right, bottom = view["box"]
+        assert 0 <= left < right <= 1
+        assert 0 <= top < bottom <= 1
+        assert 0 < view["probability"] < 1
+
+
 @pytest.mark.parametrize("name", ["astronaut.jpg", "golden-light.jpg"])
 def test_a_file_gets_a_full_report(client: Client, name: str) -> None:
     path = SAMPLES / name
@@ -47,6 +57,7 @@ def test_a_file_gets_a_full_report(client: Client, name: str) -> None:
     heatmap = report["evidence"]["heatmap"]
     assert len(heatmap["values"]) == heatmap["rows"]
     assert {len(row) for row in heatmap["values"]} == {heatmap["columns"]}
+    check_views(report)
 
 
 def test_the_same_picture_gets_the_same_verdict_as_file_and_as_photo(client: Client) -> None:
@@ -57,6 +68,24 @@ def test_the_same_picture_gets_the_same_verdict_as_file_and_as_photo(client: Cli
     assert as_photo["picture"]["source"] == {"kind": "samples", "name": "espresso"}
 
 
+def test_a_picture_and_its_copies_get_verdicts_on_request(client: Client) -> None:
+    report = client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/classify")
+    found = client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/stability")
+    assert found["schema"] == "unfake.stability/1"
+    assert [verdict["copy"] for verdict in found["verdicts"]] == ["original", "web", "messenger", "smaller"]
+    assert {verdict["label"] for verdict in found["verdicts"]} <= LABELS
+    assert found["verdicts"][0]["probability"] == report["verdict"]["pixels"]["probability"]
+    assert found["sha256"] == report["picture"]["sha256"]
+
+
+def test_faces_are_read_on_request(client: Client) -> None:
+    found = client.predict(handle_file(SAMPLES / "naval-officer.jpg"), api_name="/faces")
+    assert found["schema"] == "unfake.faces/1"
+    (face,) = found["faces"]
+    assert 0 < face["probability"] < 1
+    assert client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/faces")["faces"] == []
+
+
 def test_a_file_that_is_no_picture_gets_one_clear_sentence(client: Client, tmp_path: Path) -> None:
     text = tmp_path / "letter.jpg"
     text.write_text("Dear Sir or Madam")
@@ -64,17 +93,19 @@ def test_a_file_that_is_no_picture_gets_one_clear_sentence(client: Client, tmp_p
         client.predict(handle_file(text), api_name="/classify")
 
 
-def test_a_file_of_the_server_cannot_be_classified(app_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("endpoint", ["classify", "stability", "faces"])
+def test_a_file_of_the_server_cannot_be_classified(app_url: str, tmp_path: Path, endpoint: str) -> None:
     # given a picture on the server's disk that nobody uploaded
     private = tmp_path / "private.jpg"
     private.write_bytes((SAMPLES / "astronaut.jpg").read_bytes())
     # when its path is sent as if it were an upload
     payload = {"data": [{"path": str(private), "meta": {"_type": "gradio.FileData"}}]}
-    event = requests.post(f"{app_url}/gradio_api/call/classify", json=payload, timeout=30).json()["event_id"]
-    answer = requests.get(f"{app_url}/gradio_api/call/classify/{event}", timeout=30).text
-    # then there is an error and no report
+    call = f"{app_url}/gradio_api/call/{endpoint}"
+    event = requests.post(call, json=payload, timeout=30).json()["event_id"]
+    answer = requests.get(f"{call}/{event}", timeout=30).text
+    # then there is an error and nothing is said of it
     assert "event: error" in answer
-    assert "unfake.report" not in answer
+    assert "unfake." not in answer
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1/a.jpg", "http://169.254.169.254/", "file:///etc/passwd", "cat"])
@@ -134,12 +165,23 @@ def test_without_a_setting_the_better_network_speaks(tmp_path: Path) -> None:
     assert report["detector"]["checkpoint"].startswith("unfake-clip@")
     assert (status["checkpoint"]["origin"], status["checkpoint"]["notice"]) == ("bundled", None)
     assert report["detector"]["views"] == 2
+    assert report["evidence"]["heatmap"] is None
+    check_views(report)
     assert 0 < report["verdict"]["probability"] < 1
 
 
 def test_exactly_the_documented_endpoints_are_public(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/classify", "/classify_url", "/search", "/photo", "/classify_photo", "/status"}
+    assert set(named) == {
+        "/classify",
+        "/classify_url",
+        "/search",
+        "/photo",
+        "/classify_photo",
+        "/stability",
+        "/faces",
+        "/status",
+    }
 
 
 def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,6 +215,8 @@ def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixt
         ("classify_url", [None], "has to be a text"),
         ("classify_url", ["a" * 9000], "too long"),
         ("classify", [None], "has to be a text"),
+        ("stability", [None], "has to be a text"),
+        ("faces", [None], "has to be a text"),
     ],
 )
 def test_a_wrong_argument_ends_in_one_sentence(app_url: str, endpoint: str, arguments: list[Any], said: str) -> None:

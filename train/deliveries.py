@@ -18,6 +18,7 @@ from numpy.random import Generator
 from PIL import Image, ImageEnhance
 
 from unfake.detector.views import Pixels
+from unfake.evidence.stability import web
 
 pillow_heif.register_heif_opener()
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
@@ -124,17 +125,6 @@ def encoded(image: Image.Image, codec: str, quality: int, **options: int) -> Ima
     buffer.seek(0)
     with Image.open(buffer) as again:
         return again.convert("RGB")
-
-
-def web(image: Image.Image, long_side: int, *qualities: int) -> Image.Image:
-    """A fixed delivery for measuring: shrink to ``long_side`` px, then one JPEG for each quality given."""
-    scale = long_side / max(image.size)
-    if scale < 1:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.LANCZOS)
-    for quality in qualities:
-        image = jpeg(image, quality)
-    return image
 
 
 DELIVERIES: dict[str, Callable[[Image.Image], Image.Image]] = {

@@ -26,6 +26,7 @@
     │   ├── CheckpointUnreachable  the Hub does not answer
     │   ├── CheckpointCorrupt      a file that does not parse or has another sha256
     │   └── CheckpointMismatch     a configuration that this program cannot run
+    ├── FacesFailed              faces cannot be looked for
     └── StoreError               verdicts and history cannot be kept, or not where they were asked to be
 
 The message of each is one sentence that a user may read: no secret, no path outside the checkpoint, no stack.
@@ -145,6 +146,10 @@ class CheckpointCorrupt(CheckpointError):
 
 class CheckpointMismatch(CheckpointError):
     """The configuration describes something that this program cannot run."""
+
+
+class FacesFailed(UnfakeError):
+    """The face detector did not load, or failed on a picture."""
 
 
 class StoreError(UnfakeError):

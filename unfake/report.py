@@ -12,6 +12,7 @@ from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Verdict
 from unfake.evidence.heatmap import Heatmap
 from unfake.evidence.provenance import Provenance, Statement
+from unfake.evidence.regions import Region
 from unfake.intake import Picture
 from unfake.judgement import Ground, Judgement
 
@@ -53,7 +54,8 @@ class Report:
     speaks. ``timing_ms``: from bytes to report. ``ground``: what the verdict rests on. ``headline``: by the label
     unless given. ``warning``: a sentence to show first. ``pixels``: what the network says, whatever decides.
     ``provenance``: what the file says of itself, what weighs most first. ``thresholds``: of the checkpoint, between
-    which a probability is inconclusive; None where no checkpoint was asked. ``when``: the check, UTC.
+    which a probability is inconclusive; None where no checkpoint was asked. ``regions``: where each view lies, and what
+    it alone says. ``when``: the check, UTC.
     """
 
     picture: PictureFacts
@@ -73,6 +75,7 @@ class Report:
     pixels: Verdict | None = None
     provenance: tuple[Statement, ...] = ()
     thresholds: Thresholds | None = None
+    regions: tuple[Region, ...] = ()
     when: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +120,7 @@ class Report:
             },
             "evidence": {
                 "heatmap": self.heatmap.to_json() if self.heatmap else None,
+                "views": [region.to_json() for region in self.regions],
                 "provenance": [statement.to_json() for statement in self.provenance],
             },
             "timing_ms": round(self.timing_ms, 1),
@@ -160,6 +164,7 @@ def write(
         pixels=detection.verdict,
         provenance=provenance.statements,
         thresholds=checkpoint.config.thresholds,
+        regions=detection.regions,
     )
 
 

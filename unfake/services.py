@@ -29,7 +29,9 @@ from unfake.errors import (
     StoreError,
     UnfakeError,
 )
-from unfake.evidence import provenance
+from unfake.evidence import faces, provenance, stability
+from unfake.evidence.faces import Faces
+from unfake.evidence.stability import CopyVerdict, Stability
 from unfake.intake import Picture, Source
 from unfake.judgement import judge
 from unfake.record import Record
@@ -41,6 +43,7 @@ STATUS_SCHEMA = "unfake.status/1"
 # Pictures of a scan that are fetched at once: enough to keep two cores busy while a picture server answers.
 FETCHERS = 4
 THUMBNAIL = 96  # px on the long side of a picture in a table
+FACES_SIDE = 2048  # px on the long side that a picture keeps at least, when faces are cut from it
 SHOWN = 960  # px on the long side of a picture that is only shown any more
 KEPT_SECONDS = 3600.0  # uploads: Gradio deletes its own after an hour, and what an earlier process left goes as well
 KEPT_BYTES = 2 * 2**30  # downloads: the oldest go first
@@ -247,6 +250,33 @@ class Services:
             except UnfakeError as error:
                 yield Answer(member.name, None, str(error))
 
+    def stability(self, data: bytes) -> Stability:
+        """What the network says of a picture file as it came, and of copies as they travel, none of them kept.
+
+        Raises PictureError, CheckpointError.
+        """
+        detector = self._detector.result()
+        picture = self._uploaded(data, "")
+        first = self._detect(detector, picture).verdict
+        verdicts = [CopyVerdict(stability.ORIGINAL, stability.AS_IT_CAME, first.label, first.probability, first.reason)]
+        whole = self._opened_for(data, stability.LARGEST)
+        for copy in stability.COPIES:
+            found = detector.detect(copy.of(whole.pixels)).verdict
+            verdicts.append(CopyVerdict(copy.name, copy.says, found.label, found.probability, found.reason))
+        return Stability(picture.sha256, detector.checkpoint.id, tuple(verdicts))
+
+    def faces(self, data: bytes) -> Faces:
+        """Faces in a picture file, and what the network reads off each; no part of any verdict.
+
+        Raises PictureError, FacesFailed, CheckpointError.
+        """
+        detector = self._detector.result()
+        picture = self._opened_for(data, FACES_SIDE)
+        found = faces.shared().find(picture.pixels)
+        size = (picture.width, picture.height)
+        read = faces.read_faces(found, picture.pixels, size, detector.probability)
+        return Faces(picture.sha256, detector.checkpoint.id, read)
+
     def search(
         self,
         query: str,
@@ -365,6 +395,15 @@ class Services:
         """Decode a stranger's file to the pixels that the checkpoint's views are cut from; raises PictureError."""
         views = self.checkpoint.config.views
         return shared().open(data, most_pixels, Needed(max(views.long_side, views.size), views.size))
+
+    def _opened_for(self, data: bytes, long_side: int) -> Picture:
+        """A stranger's file with enough pixels for copies of this size; raises PictureError."""
+        needed = Needed(max(long_side, self.checkpoint.config.views.long_side), self.checkpoint.config.views.size)
+
+        def opener(given: bytes, most_pixels: int) -> Opened:
+            return shared().open(given, most_pixels, needed)
+
+        return intake.from_bytes(data, Source("upload", ""), self.settings.limits, opener=opener)
 
     def _read(self, photo: Photo) -> Picture:
         source = Source(self.catalog.name, photo.id)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,34 @@ def test_a_picture_gets_a_probability_and_a_map(detector: Detector) -> None:
     assert found.views == 9
     assert found.heatmap is not None
     assert (found.heatmap.rows, found.heatmap.columns) == (16, 16)
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "smiling-woman.jpg"])
+def test_the_verdict_is_the_mean_of_what_its_regions_say(detector: Detector, name: str) -> None:
+    found = detector.detect(from_path(SAMPLES / name).pixels)
+    calibration = detector.checkpoint.config.calibration
+    assert len(found.regions) == found.views
+    each = [region.probability for region in found.regions]
+    assert all(probability is not None for probability in each)
+    logits = [math.log(p / (1 - p)) for p in each if p is not None]
+    margins = [(logit - calibration.bias) * calibration.temperature for logit in logits]
+    assert found.verdict.probability == pytest.approx(calibration.probability(sum(margins) / len(margins)), abs=1e-5)
+    assert len(set(each)) > 1
+
+
+def test_a_network_of_one_value_a_view_gives_regions_and_no_map(detector: Detector) -> None:
+    class Whole:
+        name = "whole"
+
+        def run(self, views: Pixels) -> tuple[np.ndarray, np.ndarray]:
+            logits = np.stack([np.zeros(len(views)), np.arange(len(views))], axis=1).astype(np.float32)
+            return logits, logits[:, :, None, None]
+
+    found = Detector(detector.checkpoint, Whole()).detect(from_path(SAMPLES / "astronaut.jpg").pixels)
+    calibration = detector.checkpoint.config.calibration
+    assert found.heatmap is None
+    assert [region.probability for region in found.regions] == [calibration.probability(n) for n in range(9)]
+    assert found.regions[0].box[:2] == (0.0, 0.0)
 
 
 def test_the_verdict_depends_on_the_picture(detector: Detector) -> None:

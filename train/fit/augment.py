@@ -26,9 +26,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from train.deliveries import Delivery, draw, jpeg, web
+from train.deliveries import Delivery, draw, jpeg
 from train.fit.config import FitConfig, read
 from train.fit.data import Pictures, load_corpus
+from unfake.evidence.stability import web
 
 SMALLEST = 64  # px on the short side; the app gives no verdict on less
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from unfake.detector.decision import Cause, Reading, decide, reencode
 from unfake.detector.runtime import Device, Precision, Runtime, start
 from unfake.detector.views import Pixels, cut
 from unfake.evidence.heatmap import Heatmap, assemble
+from unfake.evidence.regions import Region, read_off
 
 # A picture shorter than this on one side has too few pixels for any of the traces that the network was trained on.
 LEAST_SIDE = 64
@@ -32,11 +34,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Detection:
-    """A verdict and what it was read from: number of views, and where the signs lie (None when not applicable)."""
+    """A verdict and what it was read from.
+
+    ``views``: their number. ``heatmap``: where the signs lie, None when not applicable and for networks that give one
+    value for a whole view. ``regions``: where each view lies and what it alone says; empty when not applicable.
+    """
 
     verdict: Verdict
     views: int
     heatmap: Heatmap | None
+    regions: tuple[Region, ...] = ()
 
 
 def obstacle(pixels: Pixels) -> str | None:
@@ -74,8 +81,15 @@ class Detector:
         """Margin and disagreement of a picture, uint8 ``[H, W, 3]``, before calibration."""
         return Reading.of(self.runtime.run(cut(pixels, self.checkpoint.config.views).pixels)[0])
 
+    def probability(self, pixels: Pixels) -> float | None:
+        """Calibrated probability of fake of a picture, uint8 ``[H, W, 3]``; None where nothing can be said of it."""
+        if obstacle(pixels):
+            return None
+        found = self.checkpoint.config.calibration.probability(self.read(pixels).margin)
+        return found if math.isfinite(found) else None
+
     def detect(self, pixels: Pixels) -> Detection:
-        """Verdict and heat map for a picture, RGB uint8 ``[H, W, 3]``."""
+        """Verdict, heat map and regions for a picture, RGB uint8 ``[H, W, 3]``."""
         why_not = obstacle(pixels)
         if why_not:
             return Detection(Verdict(Label.NOT_APPLICABLE, None, why_not), 0, None)
@@ -89,7 +103,8 @@ class Detector:
         label, cause = decide(config.calibration, config.thresholds, reading, lambda: self.read(reencode(pixels)))
         probability = config.calibration.probability(reading.margin)
         verdict = Verdict(label, probability, self._reason(label, cause))
-        return Detection(verdict, len(views.pixels), assemble(maps, views.boxes, config.calibration))
+        heatmap = assemble(maps, views.boxes, config.calibration)
+        return Detection(verdict, len(views.pixels), heatmap, read_off(logits, views.boxes, config.calibration))
 
     def _reason(self, label: Label, cause: Cause) -> str:
         thresholds = self.checkpoint.config.thresholds

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from unfake.detector.calibration import Calibration
 from unfake.detector.views import Box
 
-WHOLE_VIEW = 7  # rows and columns of the grid over a view that a network gives one value for
-
 
 @dataclass(frozen=True)
 class Heatmap:
@@ -32,19 +30,20 @@ class Heatmap:
         return {"rows": self.rows, "columns": self.columns, "values": [list(row) for row in self.values]}
 
 
-def assemble(maps: NDArray[np.float32], boxes: Sequence[Box], calibration: Calibration) -> Heatmap:
+def assemble(maps: NDArray[np.float32], boxes: Sequence[Box], calibration: Calibration) -> Heatmap | None:
     """Lay the views' class activation maps ``[N, 2, r, c]`` over the picture; where views overlap, their mean.
 
     The mean of the maps over a view is that view's logit (Zhou et al., CVPR 2016), so the grid shows the very sum
-    that the verdict is made of.
+    that the verdict is made of. None for a network that gives one value for a whole view: a grid of those would show
+    where the views lie, and nothing else.
     """
     margins = maps[:, 1] - maps[:, 0]
     cell_rows, cell_columns = margins.shape[1:]
+    if cell_rows == cell_columns == 1:
+        return None
     left, top, right, bottom = boxes[0]
-    # A view with one value for all of it still has edges, which the grid has to be fine enough for.
-    finer = WHOLE_VIEW if cell_rows == cell_columns == 1 else 1
-    rows = max(1, round(finer * cell_rows / (bottom - top)))
-    columns = max(1, round(finer * cell_columns / (right - left)))
+    rows = max(1, round(cell_rows / (bottom - top)))
+    columns = max(1, round(cell_columns / (right - left)))
     total, count = np.zeros((rows, columns)), np.zeros((rows, columns))
     x, y = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
     for margin, (left, top, right, bottom) in zip(margins, boxes, strict=True):

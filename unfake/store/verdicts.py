@@ -12,9 +12,10 @@ from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Verdict
 from unfake.evidence.heatmap import Heatmap
+from unfake.evidence.regions import Region
 from unfake.store.transaction import transaction
 
-PIPELINE = 3
+PIPELINE = 4
 """Raise it when the way from a picture to its verdict changes in this code: older verdicts are then made anew."""
 
 _LONGEST_DETECTION = 2**16  # characters of JSON; a heat map beyond (a strip of a panorama) is cheaper made anew
@@ -74,6 +75,7 @@ def _write(detection: Detection) -> str:
         "reason": verdict.reason,
         "views": detection.views,
         "heatmap": heatmap.to_json() if heatmap else None,
+        "regions": [[region.box, region.probability] for region in detection.regions],
     }
     return json.dumps(data, separators=(",", ":"))
 
@@ -86,6 +88,7 @@ def _parse(text: str) -> Detection | None:
         found = data["heatmap"]
         heatmap = found and Heatmap(found["rows"], found["columns"], tuple(tuple(row) for row in found["values"]))
         verdict = Verdict(Label(data["label"]), data["probability"], data["reason"])
-        return Detection(verdict, data["views"], heatmap)
+        regions = tuple(Region(tuple(box), probability) for box, probability in data["regions"])
+        return Detection(verdict, data["views"], heatmap, regions)
     except (ValueError, KeyError, TypeError):
         return None

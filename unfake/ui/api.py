@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.events import api as add_endpoint
 
 from unfake.errors import InputError, sentence
+from unfake.intake import read_file
 from unfake.services import Services
 
 T = TypeVar("T")
@@ -46,6 +47,9 @@ def _whole(value: Any, name: str) -> int:
 
 def build(services: Services) -> None:
     """Add the endpoints to the Blocks that are being built."""
+
+    def _file(picture: str) -> bytes:
+        return read_file(Path(_text(picture, "The picture")), services.settings.limits)
 
     def classify(picture: str) -> dict[str, Any]:
         """Classify an uploaded picture file. Returns an unfake.report/2 object."""
@@ -93,9 +97,18 @@ def build(services: Services) -> None:
         """Which checkpoint speaks, on which runtime, and why not another. Returns an unfake.status/1 object."""
         return services.status()
 
+    def stability(picture: str) -> dict[str, Any]:
+        """Classify an uploaded picture file and copies of it as they travel. Returns an unfake.stability/1 object."""
+        return _or_error(lambda: services.stability(_file(picture))).to_json()
+
+    def faces(picture: str) -> dict[str, Any]:
+        """Find the faces in an uploaded picture file and read each. Returns an unfake.faces/1 object."""
+        return _or_error(lambda: services.faces(_file(picture))).to_json()
+
     # A File component, since it checks that the path given is one that this client uploaded; gr.api does not.
     file, result, trigger = gr.File(visible=False), gr.JSON(visible=False), gr.Button(visible=False)
-    trigger.click(classify, file, result, api_name="classify")
+    for reading in (classify, stability, faces):
+        trigger.click(reading, file, result, api_name=reading.__name__)
     photo_given, photo_taken = gr.Textbox(visible=False), gr.File(visible=False)  # a file that clients fetch and name
     trigger.click(download, photo_given, [photo_taken, result], api_name="download")
     for endpoint in (classify_url, search, photo, classify_photo, status):

@@ -94,6 +94,8 @@ def verdict(
     reports = [("JSON", "application/json", f"{stem}.json", content)]
     if record:
         reports.insert(0, ("one page to print", "text/html", f"{stem}.html", record.to_html()))
+    size = report.picture.width, report.picture.height
+    boxes = overlay.boxes(size, report.regions, thresholds) if report.regions and not report.heatmap else None
     return render(
         "verdict",
         report=report,
@@ -102,6 +104,7 @@ def verdict(
         source=source,
         scale=scale,
         heat=overlay.heat(report.heatmap) if report.heatmap else None,
+        boxes=boxes,
         ground=GROUNDS[report.ground],
         advice=ADVICE[report.label],
         note=NOTES[report.ground],

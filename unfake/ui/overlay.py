@@ -1,15 +1,19 @@
-"""Pictures inside the page: a small copy of what was classified, and the heat map to lay over it."""
+"""Pictures inside the page: a small copy of what was classified, and the heat map or boxes to lay over it."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
+from unfake.detector.calibration import Thresholds
 from unfake.detector.views import Pixels
+from unfake.evidence import drawing
 from unfake.evidence.heatmap import Heatmap
+from unfake.evidence.regions import Region
 
 # Colours at the two ends, told apart with every common colour blindness: blue speaks for real, orange for fake.
 REAL_COLOUR, FAKE_COLOUR = (20, 130, 190), (235, 80, 20)
@@ -37,3 +41,10 @@ def heat(heatmap: Heatmap, cell: int = 12) -> str:
     rgba[..., 3] = np.round(255 * np.abs(lean))
     image = Image.fromarray(rgba).resize((heatmap.columns * cell, heatmap.rows * cell), Image.Resampling.BICUBIC)
     return _data_uri(image, "PNG")
+
+
+def boxes(size: tuple[int, int], regions: Sequence[Region], thresholds: Thresholds, longest: int = 960) -> str:
+    """A transparent PNG data URI of the regions' boxes, for a picture of this width and height in px."""
+    scale = longest / max(size)
+    shown = (max(2, round(size[0] * scale)), max(2, round(size[1] * scale)))
+    return _data_uri(drawing.overlay(shown, regions, thresholds), "PNG")

@@ -11,12 +11,13 @@ from PIL import Image, ImageFilter
 from scipy.stats import ks_2samp
 
 from tests.train.toy_dataset import write_corpus
-from train.deliveries import Delivery, Step, draw, web
+from train.deliveries import Delivery, Step, draw
 from train.fit import augment
 from train.fit.augment import PlainTransform, TrainTransform, deliver_whole, grid, visible
 from train.fit.config import FitConfig, parse
 from train.fit.data import Pictures, load_corpus
 from unfake.detector.views import ViewRule, cut
+from unfake.evidence.stability import web
 
 RANDOM = "flip rotation brightness contrast saturation hue affine translate scale perspective erasing"
 OFF = dict.fromkeys(RANDOM.split(), 0)
