@@ -18,7 +18,7 @@ from starlette.middleware import Middleware  # noqa: E402
 from unfake.ui.blocks import build  # noqa: E402
 from unfake.ui.head import head  # noqa: E402
 from unfake.ui.mistakes import HANDLERS  # noqa: E402
-from unfake.ui.theme import STYLE, theme  # noqa: E402
+from unfake.ui.theme import ICON, STYLE, theme  # noqa: E402
 from unfake.web.attachments import Attachments  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
@@ -29,6 +29,8 @@ if __name__ == "__main__":
     demo.queue(default_concurrency_limit=4).launch(
         theme=theme,
         css_paths=STYLE,
+        favicon_path=ICON,
+        footer_links=["api"],
         head=head(settings.limits.bytes),
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,

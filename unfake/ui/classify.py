@@ -101,7 +101,7 @@ def build(services: Services, visitor: gr.State) -> ClassifyTab:
             with gr.Accordion("The report as JSON", open=False):
                 report = gr.JSON(show_label=False, elem_id="report")
 
-    running, rested = gr.Button(visible=True), gr.Button(visible=False)
+    running, rested = gr.update(visible=True), gr.update(visible=False)
     outputs = [verdict, report, picture, stop]
 
     def from_files(

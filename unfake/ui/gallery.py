@@ -63,7 +63,7 @@ def build() -> Gallery:
     shown = gr.State(Shown())
     with gr.Row(equal_height=True, elem_id="scan-bar"):
         scan = gr.Button(
-            "Check these results", variant="primary", scale=0, min_width=190, visible=False, elem_id="scan"
+            "Check these results", variant="primary", scale=0, min_width=230, visible=False, elem_id="scan"
         )
         stop = gr.Button("Stop", variant="stop", scale=0, min_width=100, visible=False, elem_id="stop")
         hide = gr.Checkbox(

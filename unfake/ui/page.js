@@ -105,6 +105,7 @@ window.unfake = (() => {
     }
   }
   function fill() {
+    for (const table of document.querySelectorAll('#about table')) table.tabIndex = 0; // a wide one scrolls by keyboard
     let all = {};
     try { all = JSON.parse(kept(THUMBS)) || {}; } catch { /* nothing kept */ }
     for (const row of document.querySelectorAll('#history tr[data-sha256]')) {

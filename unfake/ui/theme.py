@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 STYLE = Path(__file__).with_name("style.css")
+ICON = Path(__file__).with_name("icon.svg")
 
 theme = gr.themes.Base(
     primary_hue=gr.themes.colors.indigo,
@@ -24,6 +25,7 @@ theme = gr.themes.Base(
     button_primary_background_fill="*primary_600",
     button_primary_background_fill_hover="*primary_700",
     button_primary_background_fill_dark="*primary_600",
-    button_primary_background_fill_hover_dark="*primary_500",
+    button_primary_background_fill_hover_dark="*primary_700",
+    body_text_color_subdued="*neutral_600",
     button_primary_text_color="white",
 )
