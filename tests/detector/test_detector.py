@@ -30,6 +30,7 @@ def test_a_picture_gets_a_probability_and_a_map(detector: Detector) -> None:
     assert (found.heatmap.rows, found.heatmap.columns) == (16, 16)
 
 
+@pytest.mark.slow
 def test_the_verdict_depends_on_the_picture(detector: Detector) -> None:
     margins = {round(detector.read(from_path(path).pixels).margin, 3) for path in SAMPLES.glob("*.jpg")}
     assert len(margins) == len(list(SAMPLES.glob("*.jpg")))
