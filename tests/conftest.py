@@ -41,6 +41,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import nothing of ``tests/train`` for a run that leaves it out."""
+    left_out = "not train" in str(config.option.markexpr)
+    return True if left_out and collection_path == ROOT / "tests" / "train" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give ``browser`` to tests that ask for one, and ``train`` to those of ``train/``."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+        if item.path.is_relative_to(ROOT / "tests" / "train"):
+            item.add_marker(pytest.mark.train)
+
+
 @contextmanager
 def running_app(cache: Path, *, command: Sequence[str] = ("app.py",), **settings: str) -> Iterator[str]:
     """``python app.py`` with these settings, until the block ends; gives its address.

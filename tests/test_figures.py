@@ -22,6 +22,7 @@ def test_the_metrics_are_those_of_the_bundled_weights(checkpoint: Checkpoint) ->
     assert checkpoint.config.name == checkpoint.folder.name
 
 
+@pytest.mark.slow
 def test_the_metrics_follow_from_the_predictions_and_the_card_from_the_metrics(checkpoint: Checkpoint) -> None:
     figures_are_its_own(checkpoint)
 

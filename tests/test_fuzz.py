@@ -15,6 +15,7 @@ def test_the_same_seed_gives_the_same_files() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.slow
 def test_damaged_files_end_as_pixels_or_as_a_sentence() -> None:
     ends, _ = run(SEED, COUNT)
 

@@ -609,6 +609,7 @@ class TestTogether:
                 thread.join()
             check_work(store, range(8))
 
+    @pytest.mark.slow
     def test_processes_that_start_together_share_one_file(self, path: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
         start = spawn.Barrier(4)
@@ -626,6 +627,7 @@ class TestTogether:
         with closing(sqlite3.connect(path)) as other:
             assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
+    @pytest.mark.slow
     def test_processes_that_find_a_damaged_file_meet_in_the_same_new_one(self, path: Path) -> None:
         path.write_bytes(b"not a database " * 500)
         spawn = multiprocessing.get_context("spawn")
@@ -640,6 +642,7 @@ class TestTogether:
         with VerdictStore(path) as store:
             check_work(store, range(3))
 
+    @pytest.mark.slow
     def test_a_process_that_is_killed_loses_nothing_that_was_kept(self, path: Path) -> None:
         code = """
             import os, signal, sys

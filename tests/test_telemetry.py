@@ -19,6 +19,7 @@ def hosts(log: Path) -> set[str]:
     return {line.partition(" ")[2] for line in log.read_text().splitlines()}
 
 
+@pytest.mark.slow
 def test_no_host_is_called_from_the_start_to_a_verdict_and_the_home_stays_clean(tmp_path: Path) -> None:
     # given the app as strangers run it, each look-up and connection of its process on record
     home, log = tmp_path / "home", tmp_path / "hosts.log"

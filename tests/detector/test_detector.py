@@ -60,6 +60,7 @@ def test_a_network_of_one_value_a_view_gives_regions_and_no_map(detector: Detect
     assert found.regions[0].box[:2] == (0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_the_verdict_depends_on_the_picture(detector: Detector) -> None:
     margins = {round(detector.read(from_path(path).pixels).margin, 3) for path in SAMPLES.glob("*.jpg")}
     assert len(margins) == len(list(SAMPLES.glob("*.jpg")))

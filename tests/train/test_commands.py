@@ -54,3 +54,8 @@ def test_readme_has_a_line_for_each_wing() -> None:
     wings = {path.parent.name for path in (ROOT / "train").glob("*/__main__.py")}
     assert wings == set(COMMANDS)
     assert set(re.findall(r"^\| `(\w+)/` \|", text, flags=re.M)) == wings
+
+
+def test_what_is_of_training_can_be_left_out_of_a_run(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("train")
+    assert not request.node.get_closest_marker("browser")

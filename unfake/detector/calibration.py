@@ -38,7 +38,11 @@ class Calibration:
             raise ValueError("the temperature must be positive and the bias finite")
 
     def probability(self, margin: float) -> float:
-        """Probability that the picture is fake, from the picture's margin (fake logit minus real logit)."""
+        """Probability that the picture is fake, from the picture's margin (fake logit minus real logit).
+
+        >>> round(Calibration(temperature=2.0, bias=0.0).probability(4.0), 3)
+        0.881
+        """
         # tanh form: no overflow at any margin
         return 0.5 * (1.0 + math.tanh(0.5 * (margin / self.temperature + self.bias)))
 
@@ -72,6 +76,12 @@ class Thresholds:
 
         ``disagreement``: standard error of the calibrated logit over the picture's views. A label is given only
         if the probability reaches its threshold after moving towards the other label by ``widening`` times that.
+
+        >>> limits = Thresholds(likely_real=0.2, likely_fake=0.9, widening=1.0)
+        >>> [limits.label(p).value for p in (0.1, 0.5, 0.95)]
+        ['likely_real', 'inconclusive', 'likely_fake']
+        >>> limits.label(0.95, disagreement=1.0).value
+        'inconclusive'
         """
         shift = self.widening * disagreement
         if _shifted(probability, -shift) >= self.likely_fake:
@@ -86,7 +96,11 @@ class Thresholds:
 
 
 def margin(logits: NDArray[np.float32]) -> float:
-    """A picture's margin, fake logit minus real logit, averaged over its views; logits ``[N, 2]``."""
+    """A picture's margin, fake logit minus real logit, averaged over its views; logits ``[N, 2]``.
+
+    >>> margin(np.array([[0.0, 1.0], [2.0, 0.0]], np.float32))
+    -0.5
+    """
     return float(np.mean(logits[:, 1] - logits[:, 0], dtype=np.float64))
 
 

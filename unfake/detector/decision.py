@@ -33,7 +33,11 @@ class Reading:
 
     @classmethod
     def of(cls, logits: NDArray[np.float32]) -> Reading:
-        """From logits ``[N, 2]`` of N views."""
+        """From logits ``[N, 2]`` of N views.
+
+        >>> Reading.of(np.array([[0, 1], [0, 3]], np.float32))
+        Reading(margin=2.0, error=1.0)
+        """
         count = len(logits)
         each = (logits[:, 1] - logits[:, 0]).astype(np.float64)
         return cls(margin(logits), float(each.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0)

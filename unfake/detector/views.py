@@ -64,7 +64,11 @@ class Views:
 
 
 def working_size(width: int, height: int, rule: ViewRule) -> tuple[int, int]:
-    """Size in px that ``crops`` are cut from: long side at most ``long_side``, short side at least ``size``."""
+    """Size in px that ``crops`` are cut from: long side at most ``long_side``, short side at least ``size``.
+
+    >>> working_size(4000, 3000, ViewRule("crops", size=224, long_side=1280))
+    (1280, 960)
+    """
     scale = min(1.0, rule.long_side / max(width, height))
     scale = max(scale, rule.size / min(width, height))
     return max(rule.size, round(width * scale)), max(rule.size, round(height * scale))
@@ -96,7 +100,14 @@ def _starts(length: int, size: int, count: int) -> list[int]:
 
 
 def cut(pixels: Pixels, rule: ViewRule) -> Views:
-    """Cut a picture, uint8 RGB ``[H, W, 3]``, into the views that ``rule`` asks for, row by row."""
+    """Cut a picture, uint8 RGB ``[H, W, 3]``, into the views that ``rule`` asks for, row by row.
+
+    >>> views = cut(np.zeros((400, 600, 3), np.uint8), ViewRule("crops", size=300, long_side=1280, max_views=2))
+    >>> views.pixels.shape
+    (2, 300, 300, 3)
+    >>> views.boxes
+    ((0.0, 0.125, 0.5, 0.875), (0.5, 0.125, 1.0, 0.875))
+    """
     if rule.kind == "squash":
         return Views(resize(pixels, rule.size, rule.size)[None], ((0.0, 0.0, 1.0, 1.0),))
     if rule.far_views:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +62,13 @@ class VerdictStore:
     >>> found.verdict.probability if found else None
     0.03
     """
+
+    _health: Health
+    _places: Iterator[Path]
+    _connection: sqlite3.Connection
+    _file: Path | None
+    _identity: tuple[int, int] | None
+    _locked_out_until: float
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ class File:
         return self.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_each_delivery_is_read_as_it_is_and_re_encoded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     flat = tmp_path / "flat.png"
     Image.new("RGB", (300, 300), "grey").save(flat)
