@@ -16,7 +16,7 @@ os.environ["GRADIO_TEMP_DIR"] = str(services.uploads)  # Gradio makes folders in
 from starlette.middleware import Middleware  # noqa: E402
 
 from unfake.ui.blocks import build  # noqa: E402
-from unfake.ui.mistakes import HANDLERS  # noqa: E402
+from unfake.ui.mistakes import HANDLERS, SESSIONS  # noqa: E402
 from unfake.ui.theme import STYLE, theme  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
@@ -35,6 +35,7 @@ if __name__ == "__main__":
             "exception_handlers": HANDLERS,
         },
         enable_monitoring=False,
+        state_session_capacity=SESSIONS,
         _frontend=False,  # or Gradio ends the app where its own first page takes over three seconds
         ssr_mode=False,
     )
