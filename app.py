@@ -17,7 +17,7 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from unfake.ui.blocks import build  # noqa: E402
 from unfake.ui.mistakes import HANDLERS, SESSIONS  # noqa: E402
-from unfake.ui.theme import STYLE, theme  # noqa: E402
+from unfake.ui.theme import STYLE, UPLOAD, theme  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
 
@@ -27,6 +27,7 @@ if __name__ == "__main__":
     demo.queue(default_concurrency_limit=4).launch(
         theme=theme,
         css_paths=STYLE,
+        head_paths=UPLOAD,
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
         auth=settings.auth,

@@ -57,6 +57,15 @@ def test_the_same_picture_gets_the_same_verdict_as_file_and_as_photo(client: Cli
     assert as_photo["picture"]["source"] == {"kind": "samples", "name": "espresso"}
 
 
+@pytest.mark.parametrize("name", ["photo.jpg_large", "photo.mpo", "photo.JPG-large", "photo", "photo.png", "photo.txt"])
+def test_a_picture_is_taken_by_its_bytes(client: Client, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((SAMPLES / "espresso.jpg").read_bytes())
+    report = client.predict(handle_file(path), api_name="/classify")
+    assert report["picture"]["format"] == "JPEG"
+    assert report["picture"]["source"]["name"] == name
+
+
 def test_a_file_that_is_no_picture_gets_one_clear_sentence(client: Client, tmp_path: Path) -> None:
     text = tmp_path / "letter.jpg"
     text.write_text("Dear Sir or Madam")

@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 STYLE = Path(__file__).with_name("style.css")
+UPLOAD = Path(__file__).with_name("upload.html")  # goes into the page's head
 
 theme = gr.themes.Base(
     primary_hue=gr.themes.colors.indigo,
