@@ -17,7 +17,7 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from unfake.ui.blocks import build  # noqa: E402
 from unfake.ui.head import head  # noqa: E402
-from unfake.ui.mistakes import HANDLERS  # noqa: E402
+from unfake.ui.mistakes import HANDLERS, SESSIONS  # noqa: E402
 from unfake.ui.theme import ICON, STYLE, theme  # noqa: E402
 from unfake.web.attachments import Attachments  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
@@ -44,6 +44,7 @@ if __name__ == "__main__":
             "exception_handlers": HANDLERS,
         },
         enable_monitoring=False,
+        state_session_capacity=SESSIONS,
         _frontend=False,  # or Gradio ends the app where its own first page takes over three seconds
         ssr_mode=False,
     )

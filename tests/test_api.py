@@ -86,6 +86,15 @@ def test_faces_are_read_on_request(client: Client) -> None:
     assert client.predict(handle_file(SAMPLES / "espresso.jpg"), api_name="/faces")["faces"] == []
 
 
+@pytest.mark.parametrize("name", ["photo.jpg_large", "photo.mpo", "photo.JPG-large", "photo", "photo.png", "photo.txt"])
+def test_a_picture_is_taken_by_its_bytes(client: Client, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((SAMPLES / "espresso.jpg").read_bytes())
+    report = client.predict(handle_file(path), api_name="/classify")
+    assert report["picture"]["format"] == "JPEG"
+    assert report["picture"]["source"]["name"] == name
+
+
 def test_a_file_that_is_no_picture_gets_one_clear_sentence(client: Client, tmp_path: Path) -> None:
     text = tmp_path / "letter.jpg"
     text.write_text("Dear Sir or Madam")

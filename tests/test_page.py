@@ -165,6 +165,15 @@ def test_a_picture_from_the_clipboard(page: Page) -> None:
     expect(page.locator(".uf-verdict")).to_contain_text("300 × 300 px, PNG")
 
 
+@pytest.mark.parametrize("name", ["photo.jpg_large", "photo.mpo", "photo"])
+def test_a_picture_is_taken_by_its_bytes(page: Page, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((SAMPLES / "espresso.jpg").read_bytes())
+    tab(page, "Classify")
+    page.locator("#picture input[type=file]").set_input_files(path)
+    expect(page.locator(".uf-verdict")).to_contain_text("600 × 400 px, JPEG")
+
+
 @pytest.mark.parametrize("ending", ["heic", "tiff"])
 def test_pictures_that_a_browser_cannot_show(page: Page, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"espresso.{ending}"

@@ -16,12 +16,12 @@ def saved(image: Image.Image, name: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def png_with(kind: bytes, content: bytes) -> bytes:
-    """A small red PNG with one more chunk."""
+def png_with(kind: bytes, content: bytes, times: int = 1) -> bytes:
+    """A small red PNG with one more chunk, or several of it."""
     data = saved(Image.new("RGB", (8, 8), "red"), "PNG")
     place = data.index(b"IDAT") - 4
     chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    return data[:place] + chunk + data[place:]
+    return data[:place] + times * chunk + data[place:]
 
 
 def gif_with_comments(blocks: int) -> bytes:
@@ -54,6 +54,28 @@ def tiff(bits: int, number: int, model: int, pixels: bytes, samples: int = 3) ->
         more += body if len(body) > 4 else b""
         table += struct.pack("<HHI", tag, kind, len(values)) + inside
     return b"II*\0" + struct.pack("<I", start) + pixels + table + bytes(4) + more
+
+
+def big_tiff(order: str) -> bytes:
+    """A BigTIFF of 4 x 4 px, (200, 30, 60); ``order``: ``<`` or ``>``."""
+    pixels = bytes([200, 30, 60]) * 16
+    entries = [
+        (256, 4, [4]),
+        (257, 4, [4]),
+        (258, 3, [8, 8, 8]),
+        (259, 3, [1]),
+        (262, 3, [2]),
+        (273, 16, [16]),
+        (277, 3, [3]),
+        (278, 4, [4]),
+        (279, 16, [len(pixels)]),
+    ]
+    magic = b"II+\0" if order == "<" else b"MM\0+"
+    data = magic + struct.pack(f"{order}HHQ", 8, 0, 16 + len(pixels)) + pixels + struct.pack(f"{order}Q", len(entries))
+    for tag, kind, values in entries:
+        body = struct.pack(f"{order}{len(values)}{ {3: 'H', 4: 'I', 16: 'Q'}[kind] }", *values)
+        data += struct.pack(f"{order}HHQ", tag, kind, len(values)) + body.ljust(8, b"\0")
+    return data + bytes(8)
 
 
 def bmp(pixels: bytes, size: tuple[int, int], bits: int, compression: int, profile: bytes = b"") -> bytes:

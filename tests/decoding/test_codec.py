@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.decoding.files import bmp, described, png_with, profile_of, saved, tiff
+from tests.decoding.files import big_tiff, bmp, described, png_with, profile_of, saved, tiff
 from unfake.decoding.codec import DAMAGED, Decoded, Needed, TooHeavy, decode
 from unfake.errors import BrokenPicture, PictureTooLarge, UnsupportedPicture
 
@@ -41,8 +41,17 @@ def swapped_profile() -> bytes:
         (tiff(32, 3, 2, bytes(192)), "This kind of TIFF cannot be read (floating-point colours of 32 bits)"),
         (tiff(16, 1, 8, bytes(96)), "This kind of TIFF cannot be read (Lab of 16 bits)"),
         (tiff(64, 3, 1, bytes(128), samples=1), "(floating-point colours of 64 bits)"),
-        (b"MM\0\x2b" + bytes(60), "This kind of TIFF cannot be read (big-endian BigTIFF)"),
+        (tiff(16, 3, 1, bytes(32), samples=1), "(floating-point colours of 16 bits)"),
+        (tiff(8, 2, 1, bytes(16), samples=1), "(signed colours of 8 bits)"),
+        (tiff(16, 2, 2, bytes(96)), "(signed colours of 16 bits)"),
+        (tiff(8, 1, 9, bytes(48)), "(ICC Lab of 8 bits)"),
+        (tiff(8, 1, 2, bytes(80), samples=5), "(colours of 8 bits in 5 channels)"),
+        (tiff(1, 1, 4, bytes(4), samples=1), "(transparency mask of 1 bit)"),
+        (big_tiff(">"), "This kind of TIFF cannot be read (big-endian BigTIFF)"),
+        (bmp(bytes(16), (2, 2), 64, 0), "This kind of BMP cannot be read (pixel depth (64))"),
+        (bmp(bytes(8), (8, 8), 1, 3), "This kind of BMP cannot be read (layout of the colour bits)"),
         (png_with(b"zTXt", b"a\0\0" + zlib.compress(bytes(17 * 2**20))), "a text or colour profile of more than 16 MB"),
+        (png_with(b"zTXt", b"a\0\0" + zlib.compress(bytes(15 * 2**20)), 5), "texts of more than 64 MB together"),
     ],
 )
 def test_a_good_file_that_is_not_read_is_not_called_damaged(data: bytes, reason: str) -> None:
@@ -50,6 +59,18 @@ def test_a_good_file_that_is_not_read_is_not_called_damaged(data: bytes, reason:
         decode(data, MOST)
     assert reason in str(caught.value)
     assert str(caught.value).endswith(" the file may be in order. Save it as PNG or JPEG.")
+
+
+def test_a_palette_without_colours_is_damaged() -> None:
+    with pytest.raises(BrokenPicture):
+        decode(tiff(8, 1, 3, bytes(16), samples=1), MOST)
+
+
+def test_tiff_of_floats_and_of_64_bit_addresses() -> None:
+    half = np.full(16, 0.5, "<f4").tobytes()
+    assert first(tiff(32, 3, 1, half, samples=1)) == [128, 128, 128]
+    assert first(tiff(8, 1, 8, bytes([128, 0, 0]) * 16)) == pytest.approx([119, 119, 119], abs=2)  # L* 50
+    assert first(big_tiff("<")) == [200, 30, 60]
 
 
 def test_a_truncated_file_of_such_a_kind_is_called_damaged() -> None:
@@ -96,7 +117,9 @@ def test_bmp_with_alpha_and_profile() -> None:
     red, clear = b"\0\0\xff\xff", b"\0\0\xff\0"
 
     assert first(bmp(red * 4, (2, 2), 32, 3)) == [255, 0, 0]
-    assert first(bmp(clear * 4, (2, 2), 32, 3)) == [255, 255, 255]
+    assert first(bmp(red * 2 + clear + red, (2, 2), 32, 3)) == [255, 255, 255]  # rows from the bottom
+    assert first(bmp(clear * 4, (2, 2), 32, 3)) == [255, 0, 0]  # alpha that no program has filled in
+    assert first(bmp(clear * 4, (2, 2), 32, 0)) == [255, 0, 0]  # a byte without a meaning
     assert first(bmp(red * 4, (2, 2), 32, 3, swapped_profile())) == pytest.approx([0, 255, 0], abs=2)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from train.checkpoint.layouts import LAYOUTS, Layout, Trunk, epsilon
 from train.errors import RunError
+from train.modes import open_up
 from unfake.detector.config import EFFICIENTNETS
 from unfake.detector.model import DeepfakeClassifier
 from unfake.detector.views import ViewRule
@@ -172,6 +173,7 @@ def write_run(converted: Converted, path: Path, out: Path, name: str, size: int,
     if (out / "config.json").exists() or (out / "model").exists():
         raise RunError(f"{out} holds a run already: choose another folder")
     converted.model.save_pretrained(out / "model")
+    open_up(out / "model")
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     recipe: dict[str, Any] = {

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from train.checkpoint.compact import halve, halve_graph, quantise, refer_graph
 from train.errors import RunError, read_object
+from train.modes import open_up
 from unfake.detector.checkpoint import sha256_of
 from unfake.detector.config import METRICS, ONNX, SAFETENSORS, SCHEMA
 from unfake.detector.model import ServingGraph, load_network
@@ -97,7 +98,7 @@ def export(run: Path, out: Path) -> None:
     model.load_state_dict(stored)
     out.mkdir(parents=True, exist_ok=True)
     save_file(stored, out / "model.safetensors", metadata={"format": "pt"})
-    (out / "model.safetensors").chmod(0o644)  # safetensors writes files that only their owner can read
+    open_up(out)
     graph = ServingGraph(model, recipe["mean"], recipe["std"]).eval()
     write_onnx(graph, recipe["views"]["size"], out / "model.onnx")
     config = {

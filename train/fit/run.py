@@ -5,8 +5,8 @@ On several GPUs or machines the same after ``accelerate launch``: ``accelerate l
 ``RUN`` gets ``config.json`` (every key, and the corpus), ``metrics.csv`` (a line an epoch), ``log.txt``,
 ``tensorboard/``, ``last.pt`` (the state, every few minutes and each epoch) and ``best.pt`` (the one with the lowest
 validation loss); at the end ``model/`` (the best network), ``scores.json``, ``predictions.csv`` and
-``training_results.png``. Only the main process writes. With ``--resume`` a training goes on from ``last.pt`` to the
-same numbers as one that ran through, and begins where there is none.
+``training_results.png``. Only the main process writes, and one training at a time. With ``--resume`` a training goes on
+from ``last.pt`` to the same numbers as one that ran through, and begins where there is none.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ import timm
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list, parse_flag_from_env
+from datasets import DatasetDict
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from train.errors import ConfigError, RunError
@@ -39,9 +41,11 @@ from train.fit.data import Pictures, facts, load_corpus
 from train.fit.network import build, fits, try_one_batch, use_checkpointing
 from train.fit.training import LAST, Training
 from train.measure import plots
+from train.modes import open_up
 
 log = logging.getLogger("train.fit")
 
+LOCK = "lock"  # held for as long as a process trains in the folder
 DTYPES = {"no": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -87,13 +91,19 @@ def precision_on(wanted: str, device: torch.device) -> str:
     return wanted
 
 
-def prepare_folder(accelerator: Accelerator, out: Path, resume: bool) -> bool:
-    """Make the run's folder; whether there is a state to go on from. Raises RunError rather than mix two runs."""
+def prepare_folder(accelerator: Accelerator, out: Path, resume: bool, lock: FileLock) -> bool:
+    """Make the run's folder and take its lock; whether there is a state to go on from.
+
+    Raises RunError rather than mix two runs.
+    """
     found = [""]
     if accelerator.is_main_process:
         try:
             out.mkdir(parents=True, exist_ok=True)
+            lock.acquire(blocking=False)
             found = ["state" if (out / LAST).is_file() else "begun" if (out / "config.json").exists() else "nothing"]
+        except Timeout:
+            found = [f"error: another process trains in {out}: wait until it has ended, or name another folder"]
         except OSError as error:
             found = [f"error: {out} cannot be made a folder ({error.strerror})"]
     broadcast_object_list(found)
@@ -174,6 +184,7 @@ def finish(training: Training) -> None:
     out, beside = training.folder, training.folder / "model.tmp"
     shutil.rmtree(beside, ignore_errors=True)
     training.network.save_pretrained(beside)
+    open_up(beside)
     shutil.rmtree(out / "model", ignore_errors=True)
     beside.replace(out / "model")
     scores.save(predictions, out / "predictions.csv")
@@ -200,7 +211,22 @@ def train(config: FitConfig, corpus: Path, out: Path, resume: bool = False) -> N
     precision = precision_on(config.precision, PartialState(cpu=on_cpu).device)
     accelerator = Accelerator(mixed_precision=precision)
     pictures = load_corpus(corpus)
-    going_on = prepare_folder(accelerator, out, resume)
+    lock = FileLock(out / LOCK)
+    try:
+        _train(accelerator, config, corpus, pictures, out, precision, prepare_folder(accelerator, out, resume, lock))
+    finally:
+        lock.release()
+
+
+def _train(
+    accelerator: Accelerator,
+    config: FitConfig,
+    corpus: Path,
+    pictures: DatasetDict,
+    out: Path,
+    precision: str,
+    going_on: bool,
+) -> None:
     torch.backends.cudnn.deterministic = config.deterministic
     torch.backends.cudnn.benchmark = not config.deterministic
     plain = PlainTransform(config)

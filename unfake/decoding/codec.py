@@ -53,6 +53,9 @@ NO_MEMORY = "The picture needs more memory than there is to open it."
 _ROWS = 256  # rows of a deep picture that are scaled at a time, to keep the floats small
 _BYTE, _WORD = 2**8 - 1, 2**16 - 1
 _WHITE_IS_ZERO = 0  # TIFF 6.0, PhotometricInterpretation
+_PALETTE = 3  # the same
+_CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3, 9: 3}  # by the same
+_SIGNED = 2  # TIFF 6.0, SampleFormat
 _TEXT = 16 * 2**20  # bytes of one text or colour profile in a PNG; Pillow's own limit, 1 MB, refuses good files
 _MARGIN = 2  # a reduced picture is at least so many times as large as what the views are cut from
 THREADS = 2  # that one picture may take
@@ -153,18 +156,18 @@ def _decode(data: bytes, most_pixels: int, needed: Needed | None, memory: int | 
         _grant(_memory(image, size, factor) + 2 * len(data), memory)
         before = image.size
         image.load()
+        name = image.format or ""
         if image.size != before:  # a HEIC file can turn out another size than its header says, or lie on its side
             size = image.size
             _check_pixels(size, most_pixels)
         turn = _turn(image)
         if turn in _ON_ITS_SIDE:
             size = size[1], size[0]
-        profile = image.info.get("icc_profile") or _bmp_profile(data, image)
+        profile = image.info.get("icc_profile") or (_bmp_profile(data) if name == "BMP" else None)
         rest = needed.reduction(image.size) if needed else 1
-        upright = _flat(image, profile, rest)
+        upright = _flat(_seen(image), profile, rest)
         if turn is not None:
             upright = upright.transpose(turn)
-        name = image.format or ""
         return Decoded(upright, _NAMES.get(name, name), size)
 
 
@@ -218,6 +221,17 @@ def _refuse_wrong_colours(image: Image.Image) -> None:
     four_bit_rle = 2
     if image.format == "BMP" and image.info.get("compression") == four_bit_rle:
         raise _not_read("BMP", "4-bit run-length compression")
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.mode in ("1", "L", "RGB"):
+        numbers = image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
+        if _SIGNED in numbers:  # Pillow takes signed bytes for unsigned ones
+            raise _not_read("TIFF", "signed colours of 8 bits")
+
+
+def _seen(image: Image.Image) -> Image.Image:
+    """The loaded picture, without the alpha of a BMP that is 0 everywhere: as in browsers, it means nothing then."""
+    if image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox():
+        return image.convert("RGB")
+    return image
 
 
 def _not_read(name: str, reason: str) -> UnsupportedPicture:
@@ -243,12 +257,14 @@ def _unreadable(data: bytes, problem: Exception) -> PictureError:
     return UnsupportedPicture(f"That is not a picture of a type that can be read: {READABLE}.")
 
 
-def _reason(name: str, data: bytes, said: str) -> str | None:
+def _reason(name: str, data: bytes, said: str) -> str | None:  # noqa: PLR0911 - one for each kind
     """Why a good file of this type is not read, from what its reader said; None where it is broken."""
     if name == "TIFF":
         return _tiff_reason(data)
     if name == "PNG" and "MAX_TEXT" in said:
-        return f"a text or colour profile of more than {_TEXT / 2**20:.0f} MB"
+        if "MAX_TEXT_MEMORY" not in said:
+            return f"a text or colour profile of more than {_TEXT / 2**20:.0f} MB"
+        return f"texts of more than {PngImagePlugin.MAX_TEXT_MEMORY / 2**20:.0f} MB together"
     if name == "BMP" and said.startswith("Unsupported BMP "):
         return said.removeprefix("Unsupported BMP ").replace("bitfields layout", "layout of the colour bits")
     if name == "JPEG" and said.startswith("cannot handle "):
@@ -270,16 +286,28 @@ def _tiff_reason(data: bytes) -> str | None:
         if not _tiff_is_whole(tags, len(data)):
             return None
         photometric = int(tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, -1))
+        if photometric == _PALETTE and TiffImagePlugin.COLORMAP not in tags:
+            return None
+        samples = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
         bits = sorted(set(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))))
         kind = max(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,)))
     except Exception:
         return None
-    model = {6: "YCbCr", 8: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv"}.get(photometric)
+    model = {
+        4: "transparency mask",
+        6: "YCbCr",
+        8: "Lab",
+        9: "ICC Lab",
+        10: "ITU Lab",
+        32844: "LogL",
+        32845: "LogLuv",
+    }.get(photometric)
     numbers = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}.get(kind, "")
     depth = " and ".join(map(str, bits))
     compression = int(tags.get(TiffImagePlugin.COMPRESSION, 1))
     known = "" if compression in TiffImagePlugin.COMPRESSION_INFO else f", compression {compression}"
-    return f"{numbers}{model or 'colours'} of {depth} bits{known}"
+    channels = "" if samples == _CHANNELS.get(photometric, samples) else f" in {samples} channels"
+    return f"{numbers}{model or 'colours'} of {depth} bit{'' if depth == '1' else 's'}{channels}{known}"
 
 
 def _tiff_is_whole(tags: Any, length: int) -> bool:
@@ -290,10 +318,10 @@ def _tiff_is_whole(tags: Any, length: int) -> bool:
     return False
 
 
-def _bmp_profile(data: bytes, image: Image.Image) -> bytes | None:
+def _bmp_profile(data: bytes) -> bytes | None:
     """The ICC profile embedded in a BMP (BITMAPV5HEADER: bV5CSType "MBED", bV5ProfileData, bV5ProfileSize)."""
     header, version_5 = 14, 124
-    if image.format != "BMP" or len(data) < header + version_5:
+    if len(data) < header + version_5:
         return None
     (length,) = struct.unpack_from("<I", data, header)
     kind, offset, size = struct.unpack_from("<I52xII", data, header + 56)

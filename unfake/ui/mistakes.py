@@ -1,4 +1,4 @@
-"""What Gradio would answer in its own words, or with nothing but an error without a reason: one sentence in ours."""
+"""Gradio with two things mended: every failure ends as one sentence in our words, and no visitor fills its memory."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from unfake.errors import InputError, sentence
 
 MALFORMED = "The request is not of the form that is expected here: an object whose data is a list of values, as JSON."
 UNKNOWN = "There is no such endpoint."
+SESSIONS = 2000  # as many as Gradio keeps unread answers of
 NOT_UPLOADED = "That file was not uploaded here, or is gone."
 
 
 class Blocks(gr.Blocks):
-    """Gradio's, in which every failure ends as one sentence: also where the values reach none of our functions."""
+    """Gradio's, in which every failure ends as one sentence: also where the values reach none of our functions.
+
+    Of what was sent and answered it keeps nothing but the answers that nobody has fetched yet, of the last `SESSIONS`
+    visitors and calls.
+    """
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         """Raise InputError for too few values, and in an endpoint for programs for too many."""
@@ -45,6 +50,17 @@ class Blocks(gr.Blocks):
             raise
         except Exception as error:
             raise gr.Error(sentence(error)) from error
+        finally:
+            self._forget(options.get("state"))
+
+    def _forget(self, state: Any) -> None:
+        """Drop what Gradio keeps of a call for its deep links, which are closed here, and of calls long past."""
+        if state is not None:
+            state.config_values.clear()
+        queue = self._queue
+        if len(queue.pending_event_ids_session) > 2 * SESSIONS:
+            for session in queue.pending_event_ids_session.keys() - queue.pending_messages_per_session.keys():
+                del queue.pending_event_ids_session[session]
 
 
 async def _malformed(_: Request, __: Exception) -> Response:

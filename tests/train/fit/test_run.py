@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.train.toy_dataset import rows, write, write_corpus
@@ -382,3 +383,14 @@ def test_what_is_wrong_is_said_in_one_sentence(small: Path, tmp_path: Path, monk
     with pytest.raises(SystemExit, match=f"error: {config}: unknown key 'epoch': did you mean 'epochs'\\?"):
         command(run.main)
     assert not (tmp_path / "run").exists()
+
+
+def test_two_trainings_do_not_share_a_folder(corpus: Path, tmp_path: Path) -> None:
+    with FileLock(tmp_path / run.LOCK), pytest.raises(RunError, match="another process trains in"):
+        run.train(tiny(epochs=1), corpus, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [run.LOCK]
+
+    run.train(tiny(epochs=1), corpus, tmp_path)
+
+    weights = tmp_path / "model" / "model.safetensors"
+    assert weights.stat().st_mode == (tmp_path / "config.json").stat().st_mode
