@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from unfake.catalog.samples import SAMPLES_FOLDER
@@ -19,6 +20,7 @@ from unfake.ui.blocks import build  # noqa: E402
 from unfake.ui.theme import STYLE, theme  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
+from unfake.web.tools import Tools  # noqa: E402
 
 demo = build(services)
 
@@ -29,7 +31,10 @@ if __name__ == "__main__":
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
         auth=settings.auth,
-        app_kwargs={"middleware": [Middleware(Headers), Middleware(Limits, file_bytes=settings.limits.bytes)]},
+        app_kwargs={
+            "middleware": [Middleware(Headers), Middleware(Limits, file_bytes=settings.limits.bytes), Middleware(Tools)]
+        },
+        mcp_server=settings.auth is None and find_spec("mcp") is not None,  # it knows no log-in
         enable_monitoring=False,
         ssr_mode=False,
     )
