@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from unfake.catalog.samples import SAMPLES_FOLDER
@@ -22,6 +23,7 @@ from unfake.ui.theme import ICON, STYLE, theme  # noqa: E402
 from unfake.web.attachments import Attachments  # noqa: E402
 from unfake.web.headers import Headers  # noqa: E402
 from unfake.web.limits import Limits  # noqa: E402
+from unfake.web.tools import Tools  # noqa: E402
 
 demo = build(services)
 
@@ -40,9 +42,11 @@ if __name__ == "__main__":
                 Middleware(Headers),
                 Middleware(Limits, file_bytes=settings.limits.bytes),
                 Middleware(Attachments, folder=services.downloads),
+                Middleware(Tools),
             ],
             "exception_handlers": HANDLERS,
         },
+        mcp_server=settings.auth is None and find_spec("mcp") is not None,  # it knows no log-in
         enable_monitoring=False,
         state_session_capacity=SESSIONS,
         _frontend=False,  # or Gradio ends the app where its own first page takes over three seconds

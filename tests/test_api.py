@@ -125,6 +125,16 @@ def test_only_public_addresses_are_fetched(client: Client, address: str) -> None
     assert "Traceback" not in str(refused.value)
 
 
+@pytest.mark.parametrize("endpoint", ["classify", "stability", "faces"])
+def test_an_address_in_place_of_a_file_is_held_to_the_same(app_url: str, endpoint: str) -> None:
+    payload = {"data": [{"path": "http://127.0.0.1/a.jpg", "meta": {"_type": "gradio.FileData"}}]}
+    call = f"{app_url}/gradio_api/call/{endpoint}"
+    event = requests.post(call, json=payload, timeout=30).json()["event_id"]
+    answer = requests.get(f"{call}/{event}", timeout=30).text
+    assert "event: error" in answer
+    assert "does not lead to the public internet" in answer
+
+
 def test_search_finds_photos_and_keeps_their_secret(client: Client) -> None:
     page = client.predict("portrait", 1, 5, "", api_name="/search")
     assert 0 < len(page["photos"]) <= 5

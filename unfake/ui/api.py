@@ -1,4 +1,7 @@
-"""The endpoints for programs: each returns one documented JSON object; see README, "For programs"."""
+"""The endpoints for programs: each returns one documented JSON object; see README, "For programs".
+
+They are MCP tools as well; Gradio shows their docstrings, and what stands under "Args", to whoever looks for a tool.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from gradio.events import api as add_endpoint
 from unfake.errors import InputError, sentence
 from unfake.intake import read_file
 from unfake.services import Services
+from unfake.ui.upload import bounded
 
 T = TypeVar("T")
 LONGEST = 8192  # characters of an address; browsers and servers take no longer ones
@@ -52,19 +56,47 @@ def build(services: Services) -> None:
         return read_file(Path(_text(picture, "The picture")), services.settings.limits)
 
     def classify(picture: str) -> dict[str, Any]:
-        """Classify an uploaded picture file. Returns an unfake.report/2 object."""
+        """Say whether a picture was made by AI, made with a camera, or cannot be told apart.
+
+        What the file says of itself (a signature, metadata, generation parameters) counts before what a neural network
+        sees in its pixels. "Inconclusive" is an answer: most pictures without a statement of their own get it. It is an
+        estimate and no proof.
+
+        Args:
+            picture: the picture file as it came, not a screenshot of it: JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC or AVIF.
+
+        Returns:
+            an unfake.report/2 object: verdict.label, verdict.headline, verdict.reason and verdict.ground say what and
+            why, verdict.probability how likely it is AI, evidence.provenance what the file says of itself.
+        """
         return _or_error(lambda: services.classify_file(Path(_text(picture, "The picture")))).report.to_json()
 
     def classify_url(address: str) -> dict[str, Any]:
-        """Classify the picture at a public http(s) address. Returns an unfake.report/2 object."""
+        """Say of the picture at a public address whether it was made by AI; see classify for what the answer is worth.
+
+        Args:
+            address: http(s) address of the picture itself, not of a page that shows it, such as https://example.com/a.jpg
+
+        Returns:
+            an unfake.report/2 object, as from classify.
+        """
         return _or_error(lambda: services.classify_url(_text(address, "The address"))).report.to_json()
 
     def search(
         query: str = "", page: int = 1, per_page: int = 12, orientation: str = "", colour: str = "", order_by: str = ""
     ) -> dict[str, Any]:
-        """Search the photo catalog. Filters as on Unsplash (orientation: landscape, portrait, squarish), or empty.
+        """Search the photo catalog; classify_photo then says of a photo whether it was made by AI.
 
-        Returns one page of photos.
+        Args:
+            query: words to look for, such as "portrait"; empty for all photos
+            page: number of the page, from 1
+            per_page: photos a page
+            orientation: landscape, portrait or squarish, or empty for all
+            colour: a colour as on Unsplash, such as blue or black_and_white, or empty for all
+            order_by: relevant or latest, or empty
+
+        Returns:
+            one page of photos, each with its id, credit and licence.
         """
 
         def found() -> dict[str, Any]:
@@ -76,11 +108,25 @@ def build(services: Services) -> None:
         return _or_error(found)
 
     def photo(photo_id: str) -> dict[str, Any]:
-        """One photo of the catalog by its id, with credit and licence."""
+        """One photo of the catalog, with credit and licence.
+
+        Args:
+            photo_id: id of the photo, as search gives it, such as pagoda
+
+        Returns:
+            the photo.
+        """
         return _or_error(lambda: services.photo(_text(photo_id, "The id of a photo"))).to_json()
 
     def classify_photo(photo_id: str) -> dict[str, Any]:
-        """Classify a photo of the catalog by its id. Returns an unfake.report/2 object."""
+        """Say of a photo of the catalog whether it was made by AI; see classify for what the answer is worth.
+
+        Args:
+            photo_id: id of the photo, as search gives it, such as pagoda
+
+        Returns:
+            an unfake.report/2 object, as from classify.
+        """
         return _or_error(lambda: services.classify_photo(_text(photo_id, "The id of a photo"))).report.to_json()
 
     def download(photo_id: str) -> tuple[str, dict[str, Any]]:
@@ -94,19 +140,42 @@ def build(services: Services) -> None:
         return _or_error(taken)
 
     def status() -> dict[str, Any]:
-        """Which checkpoint speaks, on which runtime, and why not another. Returns an unfake.status/1 object."""
+        """Which neural network speaks here, on which runtime, and why not another.
+
+        Returns:
+            an unfake.status/1 object.
+        """
         return services.status()
 
     def stability(picture: str) -> dict[str, Any]:
-        """Classify an uploaded picture file and copies of it as they travel. Returns an unfake.stability/1 object."""
+        """Whether the neural network says the same of a picture and of its copies as they travel.
+
+        The copies: as a web site delivers it, after a messenger, and 2 % smaller. A verdict that falls with a copy
+        deserves less trust. What the file says of itself is left out: copies lose it.
+
+        Args:
+            picture: the picture file
+
+        Returns:
+            an unfake.stability/1 object: a label and probability for each of the four, and whether all labels agree.
+        """
         return _or_error(lambda: services.stability(_file(picture))).to_json()
 
     def faces(picture: str) -> dict[str, Any]:
-        """Find the faces in an uploaded picture file and read each. Returns an unfake.faces/1 object."""
+        """Find the faces in a picture and what the neural network says of the square around each; no part of a verdict.
+
+        Args:
+            picture: the picture file
+
+        Returns:
+            an unfake.faces/1 object: box as fractions of width and height, and the probability that the part is AI, or
+            the reason why a face was not read, such as its size.
+        """
         return _or_error(lambda: services.faces(_file(picture))).to_json()
 
     # A File component, since it checks that the path given is one that this client uploaded; gr.api does not.
-    file, result, trigger = gr.File(visible=False), gr.JSON(visible=False), gr.Button(visible=False)
+    file = bounded(gr.File(visible=False), services.settings.limits)
+    result, trigger = gr.JSON(visible=False), gr.Button(visible=False)
     for reading in (classify, stability, faces):
         trigger.click(reading, file, result, api_name=reading.__name__)
     photo_given, photo_taken = gr.Textbox(visible=False), gr.File(visible=False)  # a file that clients fetch and name
