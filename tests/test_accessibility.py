@@ -22,7 +22,15 @@ def page(browser: Browser, app_url: str, request: pytest.FixtureRequest) -> Iter
         yield found
 
 
+SETTLED = """
+() => !document.querySelector('.pending, .translucent')
+  && document.getAnimations().every((each) => each.playState !== 'running')
+"""
+
+
 def faults(page: Page) -> list[str]:
+    """What axe finds once nothing fades any more."""
+    page.wait_for_function(SETTLED)
     found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 

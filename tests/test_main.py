@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, SAMPLES
 from tests.evidence import files
-from unfake.__main__ import COLUMNS, main
+from unfake.__main__ import main
 
 REAL = "pagoda.jpg"
 
@@ -85,7 +85,7 @@ def test_json_is_one_object_a_line(folder: Path) -> None:
 def test_csv_is_a_table_without_formulas(folder: Path) -> None:
     _, text = run(folder, folder / "c.zip", "--csv")
     header, real, stated, broken = csv.reader(io.StringIO(text, newline=""))
-    assert tuple(header) == COLUMNS
+    assert tuple(header) == Answer.COLUMNS
     assert 0 < float(real[3]) < 1
     assert stated[:4] == [str(folder / "b.png"), "declared_ai", "stated", ""]
     assert broken[1:8] == [""] * 7

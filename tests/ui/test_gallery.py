@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, cast
+from dataclasses import fields, replace
+from typing import Any
 
 from unfake.catalog.photo import ResultPage
 from unfake.catalog.samples import SampleCatalog
@@ -22,7 +22,8 @@ class Leaky(SampleCatalog):
 def test_load_more_goes_on_after_a_page_that_lacks_a_result() -> None:
     services = Services(Settings(model="unfake-lite0", device="cpu"))
     services.catalog = Leaky()
-    tab = Gallery(*map(cast, [Any] * 7, ("grid", "more", "scan", "stop", "hide", "progress", "shown")))
+    parts: dict[str, Any] = {field.name: field.name for field in fields(Gallery)}
+    tab = Gallery(**parts)
     known, shown = Known(), Shown()
     for count in (PAGE - 1, 20 - 2):
         shown = load(tab, services, Query(), shown, known, False, kept=shown)[tab.shown]
