@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import ROOT, SAMPLES
 from tests.evidence import files
 from unfake.__main__ import main
+from unfake.services import Answer
 
 REAL = "pagoda.jpg"
 

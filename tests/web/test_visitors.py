@@ -20,6 +20,8 @@ def scope(peer: str, forwarded: str = "") -> dict[str, object]:
         ("93.184.216.34", "8.8.8.8", "93.184.216.34"),  # what a stranger claims of itself is not believed
         ("10.0.0.7", "1.2.3.4, 93.184.216.34", "93.184.216.34"),  # nor what stands before a proxy's own entry
         ("10.0.0.7", "", "10.0.0.7"),
+        ("::ffff:93.184.216.34", "8.8.8.8", "93.184.216.34"),  # as a server that listens on both sees IPv4
+        ("192.0.0.8", "93.184.216.34", "93.184.216.34"),
         ("2a00:1450:4001:81b::200e", "", "2a00:1450:4001:81b::/64"),
     ],
 )
