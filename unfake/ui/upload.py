@@ -23,10 +23,10 @@ def bounded(file: gr.File, limits: Limits) -> gr.File:
     """
     taken = file.async_move_resource_to_block_cache
 
-    async def take(original_file_path: str | Path | None) -> str | None:
-        if not is_http_url_like(original_file_path):
-            return await taken(original_file_path)
-        within = partial(fetch, str(original_file_path), max_bytes=limits.bytes, seconds=limits.seconds)
+    async def take(url_or_file_path: str | Path | None) -> str | None:
+        if not is_http_url_like(url_or_file_path):
+            return await taken(url_or_file_path)
+        within = partial(fetch, str(url_or_file_path), max_bytes=limits.bytes, seconds=limits.seconds)
         try:
             got = await run_sync(within)
         except UnfakeError as error:
