@@ -11,7 +11,7 @@ from train.errors import RunError
 from train.measure import calibrate
 from train.measure.predictions import Prediction
 from train.measure.protocol import Protocol
-from unfake.detector.calibration import Label
+from unfake.detector.calibration import Calibration, Label
 
 PROTOCOL = Protocol(
     name="toy/1",
@@ -228,7 +228,7 @@ def test_thresholds_let_through_exactly_as_many_as_they_were_asked_for(again: fl
     # given a hundred of each, a twentieth apart and all over each other, whose re-encoded copies are read as shifted
     margins = [(number - 50) / 20 for number in range(100)]
     found = [*one_by_one("real", margins, again, error), *one_by_one("fake", margins, again, error)]
-    plain = calibrate.Calibration(1.0, 0.0)
+    plain = Calibration(1.0, 0.0)
     limits = calibrate.thresholds(found, plain, 0.02, 0.05, widening=1.0)
     judged = calibrate.judge(found, plain, limits)
     assert (judged.label[~judged.fake] == Label.LIKELY_FAKE).sum() == 2
