@@ -109,7 +109,9 @@ def test_a_clear_label_is_asked_of_the_re_encoded_picture_too(detector: Detector
         def run(self, views: Pixels) -> tuple[np.ndarray, np.ndarray]:
             seen.append(views)
             fake = 99 if len(seen) == 1 else -99
-            return np.tile(np.array([0, fake], np.float32), (len(views), 1)), np.zeros((len(views), 2, 7, 7), np.float32)
+            return np.tile(np.array([0, fake], np.float32), (len(views), 1)), np.zeros(
+                (len(views), 2, 7, 7), np.float32
+            )
 
     pixels = from_path(SAMPLES / "espresso.jpg").pixels
     verdict = Detector(detector.checkpoint, Fickle()).detect(pixels).verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from train.bundled.drawn import Drawing
 from train.errors import ConfigError
+from train.meant import did_you_mean
 
 
 class Recipe(BaseModel):
@@ -73,7 +74,7 @@ class Recipe(BaseModel):
 
 def _sentence(problem: Any) -> str:
     where = ".".join(str(each) for each in problem["loc"])
-    if problem["type"] != "extra_forbidden":
+    if problem["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{where}: {problem['msg']}"
-    close = difflib.get_close_matches(str(problem["loc"][-1]), list(Recipe.model_fields), 1)
-    return f"{where} is unknown" + (f": did you mean {close[0]}?" if close else "")
+    known = [each.name for each in fields(Drawing)] if problem["loc"][0] == "drawing" else list(Recipe.model_fields)
+    return f"unknown key {where!r}: {did_you_mean(str(problem['loc'][-1]), known)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from train.errors import ConfigError
+from train.meant import did_you_mean
 
 
 class Options:
@@ -17,6 +18,7 @@ class Options:
 
     def __init__(self, where: str, options: dict[str, Any]) -> None:
         self._where, self._left = where, dict(options)
+        self._known: list[str] = []
 
     def wrong(self, key: str, expected: str) -> ConfigError:
         """The error for a key whose value is not as expected."""
@@ -24,6 +26,7 @@ class Options:
 
     def take(self, key: str, default: Any = ...) -> Any:
         """Whatever stands there, unchecked."""
+        self._known.append(key)
         value = self._left.pop(key, None)
         if value is not None:
             return value
@@ -83,8 +86,8 @@ class Options:
     def done(self) -> None:
         """Raise ConfigError if there is a key that nobody has read."""
         if self._left:
-            unknown = ", ".join(f"'{key}'" for key in sorted(self._left))
-            raise ConfigError(f"{self._where}: unknown {'keys' if len(self._left) > 1 else 'key'} {unknown}")
+            first = min(self._left)
+            raise ConfigError(f"{self._where}: unknown key {first!r}: {did_you_mean(first, self._known)}")
 
 
 def _is_texts(value: Any) -> bool:

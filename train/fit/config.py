@@ -9,13 +9,13 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import timm
 
 from train.errors import ConfigError
+from train.meant import did_you_mean
 from unfake.detector.views import ViewRule
 
 T = TypeVar("T")
@@ -197,9 +197,7 @@ def _read(kind: type[T], data: Any, where: str) -> T:
     for key, value in data.items():
         path = f"{where}.{key}" if where else key
         if key not in known:
-            near = get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}"
-            raise ConfigError(f"unknown key {path!r}: {hint}")
+            raise ConfigError(f"unknown key {path!r}: {did_you_mean(key, known)}")
         if key == "augment":
             values[key] = _read(AugmentConfig, value, path)
             continue

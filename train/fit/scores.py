@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from train.errors import RunError
+from train.measure.metrics import auc
 
 THRESHOLD = 0.5  # from this probability up a picture counts as called fake; the app's thresholds come by calibration
 
@@ -74,7 +75,7 @@ def score(labels: Labels, probabilities: Probabilities) -> Scores:
         precision=_exists(precision),
         recall=_exists(recall),
         f1=_exists(f1),
-        auc=float(roc_auc_score(labels, probabilities)) if both else None,
+        auc=auc(labels == 1, probabilities) if both else None,
         confusion=((tn, fp), (fn, tp)),
     )
 

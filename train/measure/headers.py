@@ -122,8 +122,9 @@ def header_auc(
     """
     # The processes that open pictures read headers too, and need none of this.
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict  # noqa: PLC0415
+
+    from train.measure.metrics import auc  # noqa: PLC0415
 
     groups = np.asarray(groups)
     rng = np.random.default_rng(seed)
@@ -140,4 +141,4 @@ def header_auc(
     forest = RandomForestClassifier(n_estimators=100, min_samples_leaf=3, random_state=seed)
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     found = cross_val_predict(forest, vectors[index], labels, groups=groups[index], cv=split, method="predict_proba")
-    return float(roc_auc_score(labels, found[:, 1]))
+    return auc(labels, found[:, 1])

@@ -62,15 +62,43 @@ def true_positive_rate(judged: Judged, false_positive_rate: float) -> float:
 
 
 def calibration_error(judged: Judged, bins: int = BINS) -> float:
-    """Expected calibration error: mean gap of probability and frequency over ``bins`` equal bins (Guo et al. 2017).
+    """Expected calibration error: mean gap of probability and frequency over ``bins`` equal bins.
 
-    Both labels weigh half, whatever their numbers, as in the fit of the calibration.
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3, with the probability of fake in place
+    of the confidence, and weighed as in `Reliability`.
     """
-    weight = np.where(judged.fake, 0.5 / max(1, judged.fake.sum()), 0.5 / max(1, (~judged.fake).sum()))
-    which = np.minimum((judged.probability * bins).astype(int), bins - 1)
-    gaps = np.zeros(bins)
-    np.add.at(gaps, which, weight * (judged.probability - judged.fake))
-    return float(np.abs(gaps).sum())
+    return Reliability.of(judged.fake, judged.probability, bins).error
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Pictures by their probability of fake, in ``bins`` of equal width: arrays ``[bins]``.
+
+    ``weight`` sums to 1: both labels weigh half, whatever their numbers, as in the fit of the calibration.
+    ``probability`` and ``fake``: the weight times the mean probability, and times the share that is fake.
+    """
+
+    count: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    fake: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, fake: NDArray[np.bool_], probability: NDArray[np.float64], bins: int = BINS) -> Reliability:
+        """Of pictures with their truth ``[N]`` and probability of fake ``[N]``; of one label all weigh alike."""
+        weight = np.where(fake, 1 / max(1, fake.sum()), 1 / max(1, (~fake).sum())) / max(1, len(np.unique(fake)))
+        which = np.minimum((probability * bins).astype(int), bins - 1)
+
+        def summed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.bincount(which, values, bins).astype(np.float64)
+
+        count = np.bincount(which, minlength=bins)
+        return cls(count, summed(weight), summed(weight * probability), summed(weight * fake))
+
+    @property
+    def error(self) -> float:
+        """See `calibration_error`."""
+        return float(np.abs(self.probability - self.fake).sum())
 
 
 def interval(judged: Judged, measure: Callable[[Judged], float], seed: int = 0) -> list[float]:

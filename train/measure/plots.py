@@ -19,9 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
 from train.fit.history import Epoch
+from train.measure.metrics import Reliability, auc
 
 BLUE, RED, GREY = "#0077BB", "#CC3311", "#6B6B6B"
 _COLOURS = (BLUE, RED, "#009988", "#EE7733", "#33BBEE", "#EE3377")
@@ -118,12 +119,12 @@ def roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path) -> None:
         axes = made.subplots()
         axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="a coin toss")
         for number, (name, (labels, scores)) in enumerate(curves.items()):
-            truth, values = np.asarray(labels), np.asarray(scores)
-            if len(np.unique(truth)) < 2:
+            truth, values = np.asarray(labels, dtype=bool), np.asarray(scores)
+            if truth.all() or not truth.any():
                 raise ValueError(f"the curve {name} needs pictures of both labels")
             x, y, _ = roc_curve(truth, values)
             style: dict[str, Any] = {"color": _COLOURS[number % len(_COLOURS)], "ls": _DASHES[number % len(_DASHES)]}
-            axes.plot(*_thin(x, y), label=f"{name}: AUC {roc_auc_score(truth, values):.3f}", **style)
+            axes.plot(*_thin(x, y), label=f"{name}: AUC {auc(truth, values):.3f}", **style)
         axes.set(xlabel="share of real called fake", ylabel="share of fake called fake", aspect="equal")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.legend(loc="lower right", fontsize=10)
@@ -132,26 +133,21 @@ def roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path) -> None:
 def reliability(labels: ArrayLike, probabilities: ArrayLike, path: Path, bins: int = 10) -> None:
     """How often pictures of each predicted probability are fake, and how many pictures each bin holds.
 
-    ``labels`` ``[N]``, ``probabilities`` of fake ``[N]``, ``bins`` of equal width. ECE is the mean distance of the
-    points from the diagonal, weighted by the counts (Guo et al., On Calibration of Modern Neural Networks, ICML 2017,
-    equation 3, with the probability of fake in place of the confidence).
+    ``labels`` ``[N]``, ``probabilities`` of fake ``[N]``, ``bins`` of equal width. Shares and ECE are those of
+    `metrics.Reliability`: as if there were as many fakes as reals.
     """
-    truth, p = np.asarray(labels, dtype=float), np.asarray(probabilities, dtype=float)
-    number = np.minimum((p * bins).astype(int), bins - 1)
-    counts = np.bincount(number, minlength=bins)
-    filled = counts > 0
-    mean_p = np.bincount(number, p, bins)[filled] / counts[filled]
-    share = np.bincount(number, truth, bins)[filled] / counts[filled]
-    error = float((np.abs(mean_p - share) * counts[filled]).sum() / max(len(p), 1))
+    found = Reliability.of(np.asarray(labels, dtype=bool), np.asarray(probabilities, dtype=float), bins)
+    filled = found.count > 0
+    mean_p, share = found.probability[filled] / found.weight[filled], found.fake[filled] / found.weight[filled]
     with figure(path, _WIDTH, 6.0) as made:
         upper, lower = made.subplots(2, 1, sharex=True, height_ratios=(2.4, 1))
         upper.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="perfect")
-        upper.plot(mean_p, share, color=BLUE, marker="o", label=f"measured, ECE {error:.3f}")
-        upper.set(ylabel="share that is fake", ylim=(-0.02, 1.02), xlim=(-0.02, 1.02))
+        upper.plot(mean_p, share, color=BLUE, marker="o", label=f"measured, ECE {found.error:.3f}")
+        upper.set(ylabel="share that is fake,\nlabels weighed alike", ylim=(-0.02, 1.02), xlim=(-0.02, 1.02))
         upper.legend(loc="upper left")
         centres = (np.arange(bins) + 0.5) / bins
-        bars = lower.bar(centres, counts, width=0.9 / bins, color=BLUE)
-        lower.bar_label(bars, labels=[f"{c:,}" for c in counts], fontsize=9, padding=1)
+        bars = lower.bar(centres, found.count, width=0.9 / bins, color=BLUE)
+        lower.bar_label(bars, labels=[f"{c:,}" for c in found.count], fontsize=9, padding=1)
         lower.set(xlabel="predicted probability of fake", ylabel="pictures")
         lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         lower.margins(y=0.2)

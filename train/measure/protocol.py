@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from train.errors import ConfigError
+from train.meant import did_you_mean
 from train.measure.predictions import Prediction
 
 TOGETHER = "all pictures"
@@ -48,7 +49,12 @@ class Protocol:
     def load(cls, path: Path) -> Protocol:
         """Read it; raises ConfigError where it does not hold together."""
         try:
-            found = cls(**json.loads(path.read_text()))
+            data = json.loads(path.read_text())
+            known = [each.name for each in fields(cls)]
+            for key in data:
+                if key not in known:
+                    raise ConfigError(f"{path}: unknown key {key!r}: {did_you_mean(key, known)}")
+            found = cls(**data)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"{path} is not a protocol: {error}") from error
         left_out = [source for sources in found.folds.values() for source in sources]

@@ -223,7 +223,10 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
 
 def test_a_misspelt_key_is_answered_with_what_it_may_have_meant(tmp_path: Path) -> None:
     (tmp_path / "large.json").write_text(json.dumps(CONFIG | {"learning_rat": 1.0}))
-    with pytest.raises(ConfigError, match="learning_rat is unknown: did you mean learning_rate"):
+    with pytest.raises(ConfigError, match="unknown key 'learning_rat': did you mean 'learning_rate'"):
+        Recipe.load(tmp_path / "large.json")
+    (tmp_path / "large.json").write_text(json.dumps(CONFIG | {"drawing": {"far_sid": 448}}))
+    with pytest.raises(ConfigError, match=r"unknown key 'drawing\.far_sid': did you mean 'far_side'"):
         Recipe.load(tmp_path / "large.json")
 
 

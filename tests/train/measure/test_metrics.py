@@ -49,6 +49,10 @@ def test_labels_weigh_half_each_in_the_calibration_error() -> None:
     assert metrics.calibration_error(few) == pytest.approx(metrics.calibration_error(many))
 
 
+def test_of_one_label_all_weigh_alike_in_the_calibration_error() -> None:
+    assert metrics.calibration_error(judged([0.3] * 4, [])) == pytest.approx(0.3)
+
+
 def test_an_interval_holds_its_value_and_narrows_with_more_pictures() -> None:
     rng = np.random.default_rng(0)
 

@@ -89,8 +89,8 @@ def test_reliability_counts_each_bin_and_sums_up_the_error(tmp_path: Path) -> No
     # given three pictures at 0.25, one of them fake, and one at 1.0 that is real
     plots.reliability([1, 0, 0, 0], [0.25, 0.25, 0.25, 1.0], tmp_path / "r.svg", bins=4)
     said = texts(tmp_path / "r.svg")
-    # then the error is (3 x |0.25 - 1/3| + 1 x |1 - 0|) / 4
-    assert f"measured, ECE {(0.25 + 1) / 4:.3f}" in said
+    # then the fake weighs 1/2 and each of the reals 1/6, and the error is |5/6 x 0.25 - 1/2| + |1/6 x (1 - 0)|
+    assert f"measured, ECE {(0.5 - 5 / 24) + 1 / 6:.3f}" in said
     assert said.count("3") >= 1
 
 

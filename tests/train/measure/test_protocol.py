@@ -35,6 +35,13 @@ def test_a_protocol_that_does_not_hold_together_is_refused(change: dict[str, obj
         Protocol.load(file)
 
 
+def test_a_misspelt_key_is_answered_with_what_it_may_have_meant(tmp_path: Path) -> None:
+    file = tmp_path / "protocol.json"
+    file.write_text(json.dumps(json.loads(FILE.read_text()) | {"mises": 0.1}))
+    with pytest.raises(ConfigError, match="unknown key 'mises': did you mean 'misses'"):
+        Protocol.load(file)
+
+
 def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text("{")
     with pytest.raises(ConfigError, match="not a protocol"):
