@@ -37,6 +37,8 @@ class Blocks(gr.Blocks):
         """Make arguments of what was sent; what cannot be made into them is the sender's mistake, and is not logged."""
         try:
             return await super().preprocess_data(block_fn, inputs, *rest, **options)
+        except gr.Error:
+            raise
         except InvalidPathError as error:
             raise gr.Error(NOT_UPLOADED, print_exception=False) from error
         except Exception as error:
