@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from unfake.settings import Settings
 
 settings = Settings.from_env(dotenv=Path(__file__).with_name(".env"))
 services = Services(settings)
+for said in filter(None, (services.catalog_notice, *services.notices)):
+    sys.stderr.write(f"{said}\n")  # for the owner: visitors can do nothing about it
 os.environ["GRADIO_TEMP_DIR"] = str(services.uploads)  # Gradio makes folders in it while it is imported
 
 from starlette.middleware import Middleware  # noqa: E402
