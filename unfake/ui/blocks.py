@@ -43,17 +43,17 @@ def build(services: Services) -> gr.Blocks:
         key, kept = gr.State(""), gr.State(True)
         known = gr.State(Known())
         with gr.Tabs(selected="home", elem_id="tabs") as shell:
-            with gr.Tab("Home", id="home") as home_page:
+            with gr.Tab("Home", id="home", elem_id="place-home") as home_page:
                 home_tab = home.build(services)
-            with gr.Tab("Search", id="search") as search_page:
+            with gr.Tab("Search", id="search", elem_id="place-search") as search_page:
                 search_tab = search.build(services)
-            with gr.Tab("Details", id="details") as details_page:
+            with gr.Tab("Details", id="details", elem_id="place-details") as details_page:
                 details_tab = details.build()
-            with gr.Tab("Classify", id="classify") as classify_page:
+            with gr.Tab("Classify", id="classify", elem_id="place-classify") as classify_page:
                 classify_tab = classify.build(services, key)
-            with gr.Tab("History", id="history") as history_page:
+            with gr.Tab("History", id="history", elem_id="place-history") as history_page:
                 history_tab = history.build(services, key, kept)
-            with gr.Tab("About", id="about") as about_page:
+            with gr.Tab("About", id="about", elem_id="place-about") as about_page:
                 about_tab = about.build()
         foot = gr.HTML(render("footer", status=services.status()), elem_id="foot")
         api.build(services)

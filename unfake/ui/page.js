@@ -59,22 +59,28 @@ window.unfake = (() => {
   }
 
   // After an answer: bring it into sight, move the focus to its heading, name the page after it, and keep its thumbnail.
+  // The page may still be drawn when the answer is there, so what is to be shown is waited for, two seconds at most.
   function settle(selector) {
-    requestAnimationFrame(() => requestAnimationFrame(() => {
+    const name = tabOf(where()), back = selector ? undefined : scrolls[where()], until = performance.now() + 2000;
+    const drawn = () => seen($('#place-' + name)) && (back === undefined || document.documentElement.scrollHeight >= back + window.innerHeight);
+    const then = () => {
+      if (!drawn() && performance.now() < until) { requestAnimationFrame(then); return; }
       thumbs();
       fill();
-      const within = selector ? $(selector) : [...document.querySelectorAll('[role=tabpanel]')].find(seen);
+      const within = $(selector || '#place-' + name);
       const headings = within ? [...within.querySelectorAll('[data-heading], h2[tabindex], h3[tabindex], [role=alert]')] : [];
       const heading = headings.find((each) => seen(each) && each.matches('[data-heading]')) || headings.find(seen);
-      const back = selector ? undefined : scrolls[where()];
       if (back !== undefined) window.scrollTo(0, back);
       if (!heading) return;
       if (!heading.hasAttribute('tabindex')) heading.setAttribute('tabindex', '-1');
       heading.focus({preventScroll: true});
-      if (selector) (heading.closest('article, section, .uf') || heading).scrollIntoView({behavior: still() ? 'auto' : 'smooth', block: 'nearest'});
+      const behavior = still() ? 'auto' : 'smooth';
+      if (within.id === 'question') $('#anyway')?.scrollIntoView({behavior, block: 'end'});
+      else if (selector) (heading.closest('article, section, .uf') || heading).scrollIntoView({behavior, block: 'nearest'});
       else if (back === undefined) window.scrollTo(0, 0);
-      document.title = tabOf(where()) === 'home' ? 'UnFake' : heading.textContent.trim().slice(0, 80) + ' · UnFake';
-    }));
+      document.title = name === 'home' ? 'UnFake' : heading.textContent.trim().slice(0, 80) + ' · UnFake';
+    };
+    requestAnimationFrame(() => requestAnimationFrame(then));
   }
   const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
