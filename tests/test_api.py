@@ -196,6 +196,7 @@ def test_exactly_the_documented_endpoints_are_public(client: Client) -> None:
         "/classify_url",
         "/search",
         "/photo",
+        "/download",
         "/classify_photo",
         "/stability",
         "/faces",

@@ -40,12 +40,12 @@ def test_a_peer_answers_from_its_own_process(tmp_path: Path, monkeypatch: pytest
     # when our own checkpoint is measured as a peer
     monkeypatch.setattr("benchmarks.peers.measure.KEPT_EVERY", 2)
     kept: list[list[Prediction]] = []
-    found = measure("unfake", rows, ("web", "hard"), keep=kept.append)
+    found = measure("unfake", rows, ("clean", "web"), keep=kept.append)
     # then each picture but that one has a score at both deliveries, and the file can be read again
     assert {(p.source, p.label, p.delivery, p.picture) for p in found.predictions} == {
         ("one", label, delivery, f"{number}.png")
         for label in ("real", "fake")
-        for delivery in ("web", "hard")
+        for delivery in ("clean", "web")
         for number in range(2)
     }
     assert found.without == {}
@@ -54,7 +54,7 @@ def test_a_peer_answers_from_its_own_process(tmp_path: Path, monkeypatch: pytest
     known = load(tmp_path / "p.csv")
     assert 0 < len(known) < len(found.predictions)
     marked = [replace(p, margin=p.margin + 100) for p in known]
-    again = measure("unfake", rows, ("web", "hard"), known=marked)
+    again = measure("unfake", rows, ("clean", "web"), known=marked)
     margins = {(p.label, p.picture, p.delivery): p.margin for p in found.predictions}
     margins |= {(p.label, p.picture, p.delivery): p.margin for p in marked}
     assert {(p.label, p.picture, p.delivery): p.margin for p in again.predictions} == margins

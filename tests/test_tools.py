@@ -20,7 +20,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
 
-TOOLS = {"classify", "classify_url", "search", "photo", "classify_photo", "stability", "faces", "status"}
+TOOLS = {"classify", "classify_url", "search", "photo", "classify_photo", "download", "stability", "faces", "status"}
 
 
 def with_session(address: str, work: Callable[[ClientSession], Awaitable[Any]], query: str = "") -> Any:

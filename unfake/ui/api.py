@@ -130,7 +130,14 @@ def build(services: Services) -> None:
         return _or_error(lambda: services.classify_photo(_text(photo_id, "The id of a photo"))).report.to_json()
 
     def download(photo_id: str) -> tuple[str, dict[str, Any]]:
-        """Download a photo of the catalog by its id. Returns its file, and an unfake.record/2 object on that file."""
+        """Download a photo of the catalog: its full file, and the record of the check of that very file.
+
+        Args:
+            photo_id: id of the photo, as search gives it, such as pagoda
+
+        Returns:
+            the file, and an unfake.record/2 object on it.
+        """
 
         def taken() -> tuple[str, dict[str, Any]]:
             given = _text(photo_id, "The id of a photo")
