@@ -128,6 +128,8 @@ def download(taken: Download, record: Record) -> str:
         first=proof["first"],
         address="gradio_api/file=" + quote(str(taken.path)),
         file_name=taken.name,
+        sha256=taken.sha256,
+        photo=taken.photo,
         credit_line=proof["credit"]["text"],
         proofs=[
             ("JSON", "application/json", f"{taken.path.stem}-unfake.json", text),

@@ -86,9 +86,9 @@ window.unfake = (() => {
 
   // Thumbnails for the History, kept here and nowhere else, with the way back to the photo.
   function thumbs() {
-    for (const card of document.querySelectorAll('.uf-verdict[data-sha256]')) {
+    for (const card of document.querySelectorAll(':is(.uf-verdict, .uf-taken)[data-sha256]')) {
       const image = card.querySelector('img.uf-picture'), sha = card.dataset.sha256;
-      if (!image || card.dataset.noted) continue;
+      if (card.dataset.noted || !(image || card.dataset.thumb)) continue;
       card.dataset.noted = 'yes';
       const note = (src) => {
         let all = {};
@@ -99,7 +99,7 @@ window.unfake = (() => {
         for (const name of names.slice(0, Math.max(0, names.length - MOST_THUMBS))) delete all[name];
         keep(THUMBS, JSON.stringify(all));
       };
-      if (!image.src.startsWith('data:')) { note(image.getAttribute('src')); continue; }
+      if (!image?.src.startsWith('data:')) { note(image?.getAttribute('src') || card.dataset.thumb); continue; }
       image.decode().then(() => {
         const scale = THUMB / Math.max(image.naturalWidth, image.naturalHeight);
         const canvas = document.createElement('canvas');
