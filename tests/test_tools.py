@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -34,7 +35,8 @@ def with_session(address: str, work: Callable[[ClientSession], Awaitable[Any]], 
             await session.initialize()
             return await work(session)
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as own:  # the browser of other tests has a loop in this thread
+        return own.submit(asyncio.run, run()).result()
 
 
 def call(address: str, tool: str, arguments: dict[str, Any], query: str = "") -> CallToolResult:

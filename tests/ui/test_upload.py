@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from unfake.ui.upload import bounded
 
 def taken(address: str, limits: Limits) -> str | None:
     """Where the file at an address lies afterwards."""
-    return asyncio.run(bounded(gr.File(), limits).async_move_resource_to_block_cache(address))
+    with ThreadPoolExecutor(1) as own:  # the browser of other tests has a loop in this thread
+        return own.submit(asyncio.run, bounded(gr.File(), limits).async_move_resource_to_block_cache(address)).result()
 
 
 @pytest.fixture
