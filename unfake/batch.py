@@ -1,4 +1,4 @@
-"""Many pictures at once: files, folders and ZIP files, opened one at a time and within the limits; answers as rows."""
+"""Many pictures at once: files, folders and ZIP files, opened one at a time and within the limits."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ class Services:
         picture = self._uploaded(data, "")
         first = self._detect(detector, picture).verdict
         verdicts = [CopyVerdict(stability.ORIGINAL, stability.AS_IT_CAME, first.label, first.probability, first.reason)]
-        whole = self._opened_for(data, stability.LARGEST)
+        whole = self._uploaded(data, "", stability.LARGEST)
         for copy in stability.COPIES:
             found = detector.detect(copy.of(whole.pixels)).verdict
             verdicts.append(CopyVerdict(copy.name, copy.says, found.label, found.probability, found.reason))
@@ -271,7 +271,7 @@ class Services:
         Raises PictureError, FacesFailed, CheckpointError.
         """
         detector = self._detector.result()
-        picture = self._opened_for(data, FACES_SIDE)
+        picture = self._uploaded(data, "", FACES_SIDE)
         found = faces.shared().find(picture.pixels)
         size = (picture.width, picture.height)
         read = faces.read_faces(found, picture.pixels, size, detector.probability)
@@ -318,7 +318,7 @@ class Services:
                 "This is an Unsplash+ photo: it can only be downloaded on Unsplash, with a subscription."
             )
         try:
-            picture, found = self._judged(lambda: self._taken(photo), None, photo)
+            picture, found = self._judged(lambda: self._of(photo, self.catalog.download(photo)), None, photo)
         except PictureTooLarge as error:
             raise PictureTooLarge(
                 "The full-size file is too large to be checked here, so nothing was downloaded; the photo’s own page "
@@ -391,27 +391,21 @@ class Services:
         """Wait until the detector is loaded or has failed; raises what it failed with."""
         self._detector.result()
 
-    def _open(self, data: bytes, most_pixels: int) -> Opened:
-        """Decode a stranger's file to the pixels that the checkpoint's views are cut from; raises PictureError."""
+    def _open(self, data: bytes, most_pixels: int, long_side: int = 0) -> Opened:
+        """Decode a stranger's file to the pixels that the checkpoint's views are cut from; raises PictureError.
+
+        ``long_side``: px that something else than the views needs.
+        """
         views = self.checkpoint.config.views
-        return shared().open(data, most_pixels, Needed(max(views.long_side, views.size), views.size))
+        return shared().open(data, most_pixels, Needed(max(views.long_side, views.size, long_side), views.size))
 
-    def _opened_for(self, data: bytes, long_side: int) -> Picture:
-        """A stranger's file with enough pixels for copies of this size; raises PictureError."""
-        needed = Needed(max(long_side, self.checkpoint.config.views.long_side), self.checkpoint.config.views.size)
-
-        def opener(given: bytes, most_pixels: int) -> Opened:
-            return shared().open(given, most_pixels, needed)
-
-        return intake.from_bytes(data, Source("upload", ""), self.settings.limits, opener=opener)
+    def _of(self, photo: Photo, data: bytes) -> Picture:
+        """A photo of the catalog, from one of its files."""
+        source = Source(self.catalog.name, photo.id)
+        return intake.from_bytes(data, source, self.settings.limits, opener=self._open)
 
     def _read(self, photo: Photo) -> Picture:
-        source = Source(self.catalog.name, photo.id)
-        return intake.from_bytes(self.catalog.read(photo), source, self.settings.limits, opener=self._open)
-
-    def _taken(self, photo: Photo) -> Picture:
-        source = Source(self.catalog.name, photo.id)
-        return intake.from_bytes(self.catalog.download(photo), source, self.settings.limits, opener=self._open)
+        return self._of(photo, self.catalog.read(photo))
 
     def _keep(self, picture: Picture, photo: Photo) -> Path:
         folders.sweep(self.downloads, KEPT_SECONDS, KEPT_BYTES)
@@ -421,8 +415,9 @@ class Services:
         except OSError as error:
             raise StoreError("There is no place for the file on this server, so nothing was downloaded.") from error
 
-    def _uploaded(self, data: bytes, name: str) -> Picture:
-        return intake.from_bytes(data, Source("upload", name), self.settings.limits, opener=self._open)
+    def _uploaded(self, data: bytes, name: str, long_side: int = 0) -> Picture:
+        opener = partial(self._open, long_side=long_side)
+        return intake.from_bytes(data, Source("upload", name), self.settings.limits, opener=opener)
 
     def _examine(self, read: Callable[[], Picture], visitor: str | None, photo: Photo | None = None) -> Examination:
         picture, found = self._judged(read, visitor, photo)

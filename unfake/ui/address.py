@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 from unfake.ui.gallery import Query
 
@@ -41,13 +41,3 @@ class Place:
         if given.get("address"):
             return cls("classify", picture=given["address"])
         return cls(given["tab"]) if given.get("tab") in TABS else cls()
-
-
-def of_query(query: Query) -> str:
-    """The address of a search.
-
-    >>> of_query(Query("red fox", colour="orange"))
-    '?q=red+fox&colour=orange'
-    """
-    given = {"q": query.words, "shape": query.orientation, "colour": query.colour, "order": query.order_by}
-    return "?" + urlencode({name: value for name, value in given.items() if value or name == "q"})

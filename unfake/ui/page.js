@@ -159,7 +159,7 @@ window.unfake = (() => {
   }
   document.addEventListener('paste', (event) => {
     const files = event.clipboardData?.files, input = $('#picture input[type=file]');
-    if (!files?.length || !input || !seen($('#picture')) || event.target.closest?.('input, textarea')?.files) return;
+    if (!files?.length || !input || !seen($('#picture'))) return;
     event.preventDefault();
     const transfer = new DataTransfer();
     for (const file of files) transfer.items.add(file);
