@@ -318,7 +318,7 @@ class Services:
                 "This is an Unsplash+ photo: it can only be downloaded on Unsplash, with a subscription."
             )
         try:
-            picture, found = self._judged(lambda: self._of(photo, self.catalog.download(photo)), None, photo)
+            picture, found = self._judged(lambda: self._taken(photo), None, photo)
         except PictureTooLarge as error:
             raise PictureTooLarge(
                 "The full-size file is too large to be checked here, so nothing was downloaded; the photo’s own page "
@@ -406,6 +406,9 @@ class Services:
 
     def _read(self, photo: Photo) -> Picture:
         return self._of(photo, self.catalog.read(photo))
+
+    def _taken(self, photo: Photo) -> Picture:
+        return self._of(photo, self.catalog.download(photo))
 
     def _keep(self, picture: Picture, photo: Photo) -> Path:
         folders.sweep(self.downloads, KEPT_SECONDS, KEPT_BYTES)
