@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from unfake import judgement as _judgement
-from unfake.detector.calibration import Label, Thresholds
+from unfake.detector.calibration import Label, Thresholds, rounded
 from unfake.detector.checkpoint import Checkpoint
 from unfake.detector.detector import Detection, Verdict
 from unfake.evidence.heatmap import Heatmap
@@ -98,7 +98,7 @@ class Report:
             },
             "verdict": {
                 "label": self.label.value,
-                "probability": _rounded(self.probability),
+                "probability": rounded(self.probability),
                 "reason": self.reason,
                 "ground": self.ground.value,
                 "headline": self.headline,
@@ -106,7 +106,7 @@ class Report:
                 "pixels": pixels
                 and {
                     "label": pixels.label.value,
-                    "probability": _rounded(pixels.probability),
+                    "probability": rounded(pixels.probability),
                     "reason": pixels.reason,
                 },
             },
@@ -166,7 +166,3 @@ def write(
         thresholds=checkpoint.config.thresholds,
         regions=detection.regions,
     )
-
-
-def _rounded(probability: float | None) -> float | None:
-    return None if probability is None else round(probability, 4)

@@ -22,6 +22,11 @@ class Label(StrEnum):
     DECLARED_CAMERA = "declared_camera"
 
 
+def rounded(probability: float | None) -> float | None:
+    """A probability as reports give it, to four digits; None stays."""
+    return None if probability is None else round(probability, 4)
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Platt scaling with the slope written as a temperature: p = sigmoid(margin / temperature + bias).

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unfake.detector.calibration import Calibration
+from unfake.detector.calibration import Calibration, rounded
 from unfake.detector.views import Box
 
 
@@ -27,8 +27,7 @@ class Region:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a report."""
-        probability = None if self.probability is None else round(self.probability, 4)
-        return {"box": [round(edge, 4) for edge in self.box], "probability": probability}
+        return {"box": [round(edge, 4) for edge in self.box], "probability": rounded(self.probability)}
 
 
 def read_off(logits: NDArray[np.float32], boxes: Sequence[Box], calibration: Calibration) -> tuple[Region, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from unfake.detector.calibration import Label
+from unfake.detector.calibration import Label, rounded
 from unfake.detector.views import Pixels
 
 SCHEMA = "unfake.stability/1"
@@ -76,7 +76,7 @@ class CopyVerdict:
             "copy": self.name,
             "says": self.says,
             "label": self.label.value,
-            "probability": None if self.probability is None else round(self.probability, 4),
+            "probability": rounded(self.probability),
             "reason": self.reason,
         }
 

@@ -21,15 +21,23 @@ def figures(metrics: Mapping[str, Any]) -> tuple[str, ...]:
     Of 100 AI pictures as a web site delivers them, this network names 31 (27 to 36) and calls 4 (2 to 6) real.
     Of 100 real ones it calls 1 (0 to 3) AI; of 100 of both kinds it leaves 68 (65 to 71) open.
     """
-    try:
-        measured = metrics["headline"][DELIVERY]
-        named, missed, accused, left = (_of_a_hundred(*measured[share]) for share in _SHARES)
-    except (KeyError, TypeError, ValueError):
+    measured = at_web(metrics, *_SHARES)
+    if measured is None:
         return ()
+    named, missed, accused, left = (_of_a_hundred(*share) for share in measured)
     return (
         f"Of 100 AI pictures as a web site delivers them, this network names {named} and calls {missed} real.",
         f"Of 100 real ones it calls {accused} AI; of 100 of both kinds it leaves {left} open.",
     )
+
+
+def at_web(metrics: Mapping[str, Any], *shares: str) -> list[tuple[float, float, float]] | None:
+    """These shares with their intervals, or None where one of them was not measured at that delivery."""
+    try:
+        found = [tuple(map(float, metrics["headline"][DELIVERY][share])) for share in shares]
+        return [(value, low, high) for value, low, high in found]
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _of_a_hundred(value: float, low: float, high: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +9,14 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, Self
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
-
 from unfake.catalog.photo import Photo
-from unfake.detector.calibration import Label
+from unfake.detector.calibration import Label, rounded
 from unfake.detector.views import Pixels
 from unfake.judgement import HEADLINES
+from unfake.pages import data_uri, environment, jpeg
 from unfake.record import reasons
 from unfake.record.credit import credit
-from unfake.report import PictureFacts, Report, percent
+from unfake.report import PictureFacts, Report
 
 SCHEMA = "unfake.record/2"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -29,14 +25,7 @@ PICTURE_QUALITY = 80  # JPEG
 
 _CONTROL = re.compile(r"[^\n -\x7e\xa0-\U0010ffff]")
 
-_pages = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_pages.filters["percent"] = percent
+_pages = environment(TEMPLATES)
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ class Record:
         checked: Report | None = None,
     ) -> Self:
         """The record of a picture whose pixels, uint8 RGB ``[H, W, 3]`` of any size, are at hand."""
-        return cls(report, _small(pixels), tuple(figures), photo, file_name, checked)
+        return cls(report, jpeg(pixels, PICTURE_SIDE, PICTURE_QUALITY), tuple(figures), photo, file_name, checked)
 
     @property
     def first(self) -> str | None:
@@ -94,12 +83,12 @@ class Record:
                 "label": report.label.value,
                 "headline": report.headline,
                 "ground": report.ground.value,
-                "probability": _rounded(report.probability),
+                "probability": rounded(report.probability),
                 "pixels": report.pixels
                 and {
                     "label": report.pixels.label.value,
                     "headline": HEADLINES[report.pixels.label],
-                    "probability": _rounded(report.pixels.probability),
+                    "probability": rounded(report.pixels.probability),
                     "reason": report.pixels.reason,
                 },
             },
@@ -126,7 +115,7 @@ class Record:
         return _pages.get_template("record.html").render(
             record=self.to_json(),
             when=f"{self.report.when.astimezone(UTC):%Y-%m-%d, %H:%M:%S} UTC",
-            picture="data:image/jpeg;base64," + base64.b64encode(self.picture).decode(),
+            picture=data_uri(self.picture, "image/jpeg"),
             thresholds=reasons.thresholds(self.report),
             network_looked=self.report.pixels is not None and self.report.pixels.label is not Label.NOT_APPLICABLE,
         )
@@ -148,21 +137,9 @@ def _copy(checked: Report) -> dict[str, Any]:
         "label": checked.label.value,
         "headline": checked.headline,
         "ground": checked.ground.value,
-        "probability": _rounded(checked.probability),
+        "probability": rounded(checked.probability),
     }
     return {**_facts(checked.picture), "verdict": verdict}
-
-
-def _rounded(probability: float | None) -> float | None:
-    return None if probability is None else round(probability, 4)
-
-
-def _small(pixels: Pixels) -> bytes:
-    image = Image.fromarray(pixels)
-    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=PICTURE_QUALITY)
-    return buffer.getvalue()
 
 
 def _clean(value: Any) -> Any:

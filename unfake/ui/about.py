@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 
 import gradio as gr
 
 from unfake.errors import UnfakeError
+from unfake.pages import data_uri
 from unfake.services import Services
 from unfake.ui.template import render
 from unfake.ui.trust import Trust
@@ -41,8 +41,7 @@ def card(services: Services) -> str:
         text = text.split("\n---\n", 1)[-1]
     for name, content in checkpoint.plots().items():
         # As an image, not as a part of the page: a script in an SVG does not run there.
-        data = base64.b64encode(content).decode()
-        text = text.replace(f"]({name})", f"](data:image/svg+xml;base64,{data})")
+        text = text.replace(f"]({name})", f"]({data_uri(content, 'image/svg+xml')})")
     return text
 
 

@@ -7,14 +7,13 @@ the Search button, the browser's Back, a reload, and an address that was sent by
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.events import Dependency
 
-from unfake.services import Examination, Services
+from unfake.services import Services
 from unfake.ui import about, api, classify, details, gallery, grid, history, home, search, trust, visitor
 from unfake.ui.arrival import Tabs, arriving
 from unfake.ui.details import DetailsTab
@@ -121,12 +120,9 @@ def _connect_gallery(services: Services, search_tab: SearchTab, known: gr.State)
     def more(shown: Shown, checks: Known, hide: bool) -> Updates:
         return gallery.load(tab, services, shown.query or Query(), shown, checks, hide, kept=shown)
 
-    def scan(shown: Shown, checks: Known, hide: bool) -> Iterator[Updates]:
-        yield from gallery.scan(tab, services, shown, checks, hide)
-
     given = [tab.shown, known, tab.hide]
     scanning = tab.scan.click(
-        scan,
+        partial(gallery.scan, tab, services),
         given,
         [tab.grid, tab.scan, tab.stop, tab.progress],
         trigger_mode="once",
@@ -149,7 +145,7 @@ def _connect_gallery(services: Services, search_tab: SearchTab, known: gr.State)
         **PRIVATE,
     )
     tab.hide.input(
-        lambda shown, checks, hide: gallery.draw(services, shown, checks, hide),
+        partial(gallery.draw, services),
         given,
         tab.grid,
         show_progress="hidden",
@@ -160,22 +156,24 @@ def _connect_gallery(services: Services, search_tab: SearchTab, known: gr.State)
 def _connect_details(services: Services, tab: DetailsTab, key: gr.State, known: gr.State) -> Dependency:
     """Verdict and download of the open photo; gives the verdict's event, for what ends the wait for it."""
 
-    def classify_opened(photo_id: str | None, visitor_key: str, checks: Known) -> Updates:
-        return details.classify(tab, services, photo_id, visitor_key, checks)
-
-    def take(photo_id: str | None, examined: Examination | None, visitor_key: str, checks: Known) -> Updates:
-        return details.download(tab, services, photo_id, examined, visitor_key, checks)
-
-    def anyway(photo_id: str | None, examined: Examination | None, visitor_key: str, checks: Known) -> Updates:
-        return details.download(tab, services, photo_id, examined, visitor_key, checks, anyway=True)
-
     outputs = [tab.question, tab.anyway, tab.another, tab.panel, tab.examined]
-    asked = tab.classify.click(classify_opened, [tab.opened, key, known], outputs, show_progress_on=tab.panel, **LATEST)
+    asked = tab.classify.click(
+        partial(details.classify, tab, services),
+        [tab.opened, key, known],
+        outputs,
+        show_progress_on=tab.panel,
+        **LATEST,
+    )
     asked.then(None, js=SETTLE_DETAILS, **PRIVATE)
     given = [tab.opened, tab.examined, key, known]
-    for button, handler in ((tab.download, take), (tab.anyway, anyway)):
-        button.click(handler, given, outputs, trigger_mode="once", show_progress_on=tab.panel, **PRIVATE).then(
-            None, js=SETTLE_DETAILS, **PRIVATE
-        )
+    for button, anyway in ((tab.download, False), (tab.anyway, True)):
+        button.click(
+            partial(details.download, tab, services, anyway=anyway),
+            given,
+            outputs,
+            trigger_mode="once",
+            show_progress_on=tab.panel,
+            **PRIVATE,
+        ).then(None, js=SETTLE_DETAILS, **PRIVATE)
     tab.another.click(None, js="() => window.unfake.go('?tab=search')", **PRIVATE)
     return asked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 
@@ -14,22 +13,21 @@ from unfake.detector.views import Pixels
 from unfake.evidence import drawing
 from unfake.evidence.heatmap import Heatmap
 from unfake.evidence.regions import Region
+from unfake.pages import data_uri, jpeg
 
 # Colours at the two ends, told apart with every common colour blindness: blue speaks for real, orange for fake.
 REAL_COLOUR, FAKE_COLOUR = (20, 130, 190), (235, 80, 20)
 
 
-def _data_uri(image: Image.Image, kind: str) -> str:
+def _png(image: Image.Image) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **({"quality": 85} if kind == "JPEG" else {}))
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    image.save(buffer, "PNG")
+    return data_uri(buffer.getvalue(), "image/png")
 
 
 def preview(pixels: Pixels, longest: int = 960) -> str:
     """A JPEG data URI of uint8 RGB ``[H, W, 3]``, at most ``longest`` px on the long side."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((longest, longest))
-    return _data_uri(image, "JPEG")
+    return data_uri(jpeg(pixels, longest, quality=85), "image/jpeg")
 
 
 def heat(heatmap: Heatmap, cell: int = 12) -> str:
@@ -40,11 +38,11 @@ def heat(heatmap: Heatmap, cell: int = 12) -> str:
     rgba[..., :3] = np.where(lean[..., None] < 0, REAL_COLOUR, FAKE_COLOUR)
     rgba[..., 3] = np.round(255 * np.abs(lean))
     image = Image.fromarray(rgba).resize((heatmap.columns * cell, heatmap.rows * cell), Image.Resampling.BICUBIC)
-    return _data_uri(image, "PNG")
+    return _png(image)
 
 
 def boxes(size: tuple[int, int], regions: Sequence[Region], thresholds: Thresholds, longest: int = 960) -> str:
     """A transparent PNG data URI of the regions' boxes, for a picture of this width and height in px."""
     scale = longest / max(size)
     shown = (max(2, round(size[0] * scale)), max(2, round(size[1] * scale)))
-    return _data_uri(drawing.overlay(shown, regions, thresholds), "PNG")
+    return _png(drawing.overlay(shown, regions, thresholds))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from unfake.catalog.photo import Photo
 from unfake.catalog.samples import SAMPLES_FOLDER
 from unfake.detector.calibration import Label
-from unfake.report import percent
+from unfake.pages import data_uri, environment
 
 BADGES = {
     Label.LIKELY_REAL: "real",
@@ -45,22 +42,9 @@ def picture_address(photo: Photo, rendition: Literal["full", "regular", "small",
     return address
 
 
-def data_uri(content: str | bytes, kind: str) -> str:
-    """``content`` as an address of its own; text is written in UTF-8."""
-    data = content.encode() if isinstance(content, str) else content
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-_environment = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_environment = environment(Path(__file__).with_name("templates"))
 _environment.tests["web"] = is_web
 _environment.filters |= {
-    "percent": percent,
     "badge_word": BADGES.__getitem__,
     "picture_address": picture_address,
     "data_uri": data_uri,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from unfake.detector.checkpoint import Checkpoint
 from unfake.errors import UnfakeError
+from unfake.record import at_web
 from unfake.services import Services
 from unfake.ui.template import render
 
@@ -26,11 +27,8 @@ class Trust:
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Trust | None:
         """What its ``metrics.json`` says of the delivery *web*, or None where that is not measured."""
-        web = (checkpoint.metrics().get("headline") or {}).get("web") or {}
-        names = "fake_called_fake", "real_called_fake", "fake_called_real", "decided"
-        if not all(web.get(name) for name in names):
-            return None
-        return cls(*(round(100 * web[name][0]) for name in names))
+        shares = at_web(checkpoint.metrics(), "fake_called_fake", "real_called_fake", "fake_called_real", "decided")
+        return None if shares is None else cls(*(round(100 * value) for value, _, _ in shares))
 
 
 def lines(services: Services) -> str:
