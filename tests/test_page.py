@@ -264,6 +264,23 @@ def test_a_photo_in_an_address_opens_and_a_verdict_stays_with_it(page: Page, app
     expect(page.locator("#download .uf-verdict")).to_be_visible()
 
 
+def test_a_late_answer_to_another_place_is_asked_for_again(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/?q=pagoda")
+    expect(page.locator('#gallery [data-photo="pagoda"]')).to_be_visible()
+    page.evaluate("history.replaceState(null, '', '?photo=mountain-path'); unfake.settled('?q=pagoda')")
+    expect(page.locator("#details h2")).to_have_text("Path to snowy peaks")
+    expect(page.locator("#details h2")).to_be_focused()
+
+
+def test_many_places_in_a_row_end_at_the_last(page: Page, app_url: str) -> None:
+    page.goto(app_url)
+    expect(page.locator("#home h2")).to_be_focused()
+    for last in ("pagoda", "landscape", "pagoda"):
+        page.evaluate("(last) => { for (const q of ['sky', 'face', 'tree', last]) unfake.go('?q=' + q); }", last)
+        expect(page.locator("#query textarea, #query input")).to_have_value(last)
+        expect(page.locator(f'#gallery [data-photo="{"pagoda" if last == "pagoda" else "mountain-path"}"]')).to_be_visible()
+
+
 def test_the_page_works_in_a_frame_that_may_keep_nothing(browser: Browser, app_url: str) -> None:
     context = browser.new_context()
     context.add_init_script(

@@ -88,14 +88,16 @@ def view(pixels: Pixels, kind: str, drawing: Drawing, rng: Generator) -> Pixels:
 
 
 class DrawnViews(IterableDataset[tuple[Tensor, Tensor]]):
-    """An endless stream of (uint8 ``[2, size, size, 3]``, labels ``[2]``): a view of a real and of a fake picture.
+    """An endless stream of (uint8 ``[2 n, size, size, 3]``, labels ``[2 n]``): of a real and of a fake picture.
 
-    Both are of the same kind. ``weights``: chance of each of the store's pictures within its label, 0 for those
-    that are left out.
+    ``repeats`` is n: so many views of either picture, one behind the other, each on a way of its own. All are of the
+    same kind. ``weights``: chance of each of the store's pictures within its label, 0 for those that are left out.
     """
 
-    def __init__(self, store: PixelStore, weights: NDArray[np.float64], drawing: Drawing, seed: int) -> None:
-        self.store, self.drawing, self.seed = store, drawing, seed
+    def __init__(
+        self, store: PixelStore, weights: NDArray[np.float64], drawing: Drawing, seed: int, repeats: int = 1
+    ) -> None:
+        self.store, self.drawing, self.seed, self.repeats = store, drawing, seed, repeats
         fake = np.array([e["label"] == "fake" for e in store.entries])
         self.members = [np.flatnonzero((fake == label) & (weights > 0)) for label in (False, True)]
         self.chances = [weights[index] / weights[index].sum() for index in self.members]
@@ -105,8 +107,8 @@ class DrawnViews(IterableDataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
             kind = FAR if rng.random() < self.drawing.far else NEAR
-            pair = [
-                view(self.store[int(rng.choice(index, p=chances))], kind, self.drawing, rng)
-                for index, chances in zip(self.members, self.chances, strict=True)
-            ]
-            yield torch.from_numpy(np.stack(pair)), torch.tensor([0, 1])
+            views = []
+            for index, chances in zip(self.members, self.chances, strict=True):
+                picture = self.store[int(rng.choice(index, p=chances))]
+                views += [view(picture, kind, self.drawing, rng) for _ in range(self.repeats)]
+            yield torch.from_numpy(np.stack(views)), torch.tensor([0, 1]).repeat_interleave(self.repeats)

@@ -19,7 +19,8 @@ class Recipe(BaseModel):
     ``blocks``: whose class tokens the head reads. ``first``: the first block with adapters, of ``rank``. ``kept``:
     share of the patches that those blocks see in training, and ``whole`` the last share of the steps in which they see
     all. ``modern``: how many times as often a picture of a source outside of ``older`` and ``portrait_sources`` is
-    drawn; ``portraits``: the same for the latter, by label. ``seen`` and ``seen_older``: pictures of a source and
+    drawn; ``portraits``: the same for the latter, by label. ``consistency``: where it is over 0, each picture comes
+    twice in a batch, and the squared difference of the two margins weighs so much in the loss. ``seen`` and ``seen_older``: pictures of a source and
     label that the head is fitted on, with a penalty of ``1 / strength``. ``long_side``: of the decoded pictures, px.
     ``most``: at most so many pictures of a source among them. ``measured``: pictures of a source and label that are
     measured at *web*, ``measured_elsewhere`` at the other deliveries.
@@ -56,6 +57,7 @@ class Recipe(BaseModel):
     warmup: int = Field(ge=0)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
+    consistency: float = Field(default=0.0, ge=0)
     save_every: int = Field(gt=0)
     workers: int = Field(ge=0)
     protocol: str

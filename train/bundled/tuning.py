@@ -147,6 +147,12 @@ def forward(model: TowerClassifier, pixels: Tensor, first: int, kept: float) -> 
     return logits
 
 
+def apart(logits: Tensor) -> Tensor:
+    """Mean squared difference of the margins of two views of a picture: logits ``[2 N, 2]``, such views adjacent."""
+    first, second = (logits[:, 1] - logits[:, 0]).reshape(-1, 2).unbind(1)
+    return (first - second).square().mean()
+
+
 class Tuning:
     """Adapters and head of one network, their optimiser, and how far they are."""
 
@@ -178,7 +184,11 @@ class Tuning:
         self.step = int(state["step"])
 
     def learn(self, pixels: Tensor, labels: Tensor) -> float:
-        """One step on a batch; returns its loss."""
+        """One step on a batch; returns its loss.
+
+        With ``consistency``, two views of a picture stand behind each other, and what they read shall agree
+        (arXiv 2604.10102).
+        """
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, recipe.steps, group["peak"], recipe.warmup)
@@ -186,6 +196,8 @@ class Tuning:
         with torch.autocast("cpu", torch.bfloat16):
             logits = forward(self.model, pixels, recipe.first, kept)
         loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+        if recipe.consistency:
+            loss = loss + recipe.consistency * apart(logits.float())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.adapters, 1.0)
@@ -206,9 +218,10 @@ def tune(
     if state.is_file():
         tuning.load(state)
         print(f"{run.name}: resumed at step {tuning.step}", flush=True)
-    views = DrawnViews(store, weights, recipe.drawing, 1000 * recipe.seed + tuning.step)
+    repeats = 2 if recipe.consistency else 1
+    views = DrawnViews(store, weights, recipe.drawing, 1000 * recipe.seed + tuning.step, repeats)
     ahead = 4 if recipe.workers else None
-    loader = DataLoader(views, recipe.batch // 2, num_workers=recipe.workers, prefetch_factor=ahead)
+    loader = DataLoader(views, recipe.batch // (2 * repeats), num_workers=recipe.workers, prefetch_factor=ahead)
     prepare, loss, started, first = Prepared(recipe), Running(), time.monotonic(), tuning.step
     model.train()
     for crops, labels in loader:

@@ -43,14 +43,14 @@ class Tabs:
         return [self.tabs, *words, *shown, *self.details.all, *verdict, self.history.table, *vars(self.about).values()]
 
 
-def arriving(tabs: Tabs, services: Services) -> Callable[..., Updates]:
-    """The handler that shows a place."""
+def arriving(tabs: Tabs, services: Services, arrived: gr.Textbox) -> Callable[..., Updates]:
+    """The handler that shows a place; ``arrived`` then says which, so that the page sees a late answer to another."""
 
     def arrive(
         address: str, shown: Shown, known: Known, hide: bool, opened: str | None, visitor: str, kept: bool
     ) -> Updates:
         place = Place.of(address if isinstance(address, str) else "")
-        updates: Updates = {tabs.tabs: gr.Tabs(selected=place.tab)}
+        updates: Updates = {tabs.tabs: gr.Tabs(selected=place.tab), arrived: address}
         if place.query is not None:
             updates |= search.asked(tabs.search, place.query)
             found = tabs.search.gallery

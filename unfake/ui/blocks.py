@@ -28,7 +28,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # A click while the last one still runs waits for it, and only the latest such click counts: the answer to an earlier
 # one can never come last.
 LATEST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}
-SETTLE = "() => window.unfake.settle()"
+SETTLE = "(arrived) => window.unfake.settled(arrived)"
 SETTLE_DETAILS = "() => { window.unfake.settle('#question:has(section), #download'); window.unfake.download(); }"
 WHERE = "(_, ...others) => [window.unfake.where(), ...others]"
 Updates = dict[Any, Any]
@@ -96,19 +96,19 @@ def _connect_arrival(
 ) -> Dependency:
     """Show what the address names, at the start and whenever it changes; gives the event that opened the page."""
     place = gr.HTML("", js_on_load="window.unfake.ready(() => trigger('click'));", elem_id="arrival")
-    where, able = gr.Textbox(visible=False), gr.Checkbox(visible=False)  # stand for what the browser sends
+    where, able = gr.Textbox(visible=False), gr.Checkbox(visible=False)  # stand for what the browser sends and gets
     found = tabs.search.gallery
-    handler = arriving(tabs, services)
+    handler, outputs = arriving(tabs, services, where), [where, *tabs.outputs]
     given = [where, found.shown, known, found.hide, tabs.details.opened, key, kept]
     # A photo that is opened ends the wait for the verdict on the one before.
-    place.click(handler, given, tabs.outputs, js=WHERE, cancels=[classifying], **LATEST).then(
-        None, js=SETTLE, **PRIVATE
+    place.click(handler, given, outputs, js=WHERE, cancels=[classifying], **LATEST).then(
+        None, where, js=SETTLE, **PRIVATE
     )
     opened: Dependency = blocks.load(
         visitor.identify, [where, able], [key, kept], js=visitor.OWN_KEY, show_progress="hidden", **PRIVATE
     )
-    opened.then(handler, given, tabs.outputs, js=WHERE, show_progress="hidden", **PRIVATE).then(
-        None, js=SETTLE, **PRIVATE
+    opened.then(handler, given, outputs, js=WHERE, show_progress="hidden", **PRIVATE).then(
+        None, where, js=SETTLE, **PRIVATE
     )
     return opened
 

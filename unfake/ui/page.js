@@ -38,8 +38,8 @@ window.unfake = (() => {
     const tab = tabOf(where());
     if (tab in last && !where().startsWith('?tab=')) last[tab] = where();
   }
-  let trigger = () => {};
-  function arrive() { note(); trigger(); }
+  let trigger = () => {}, again = null;
+  function arrive() { again = null; note(); trigger(); }
   function go(href) { push(href); delete scrolls[href]; arrive(); }
   function search(words, shape, colour, order) {
     const given = new URLSearchParams({q: words || ''});
@@ -56,6 +56,14 @@ window.unfake = (() => {
   function at(tab) {
     if (byHand && tabOf(where()) !== tab) push(last[tab] || (tab === 'home' ? '?' : '?tab=' + tab));
     byHand = false;
+  }
+
+  // Two answers can come in the wrong order. Where the last one shows another place than the address names, that place
+  // is asked for once more; where it can't be had, the page says why and stays.
+  function settled(arrived) {
+    if (arrived !== where() && again !== where()) { again = where(); trigger(); return []; }
+    settle();
+    return [];
   }
 
   // After an answer: bring it into sight, move the focus to its heading, name the page after it, and keep its thumbnail.
@@ -194,5 +202,5 @@ window.unfake = (() => {
   });
   window.addEventListener('popstate', arrive);
   history.scrollRestoration = 'manual';
-  return {key, where, go, search, address, at, settle, fill, download, ready: (call) => { trigger = call; }};
+  return {key, where, go, search, address, at, settle, settled, fill, download, ready: (call) => { trigger = call; }};
 })();
