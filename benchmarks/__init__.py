@@ -1,1 +1,1 @@
-"""What the README states, measured: each module runs with one command."""
+"""What the documents state, measured: each module runs with one command."""

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import SAMPLES
+from tests.conftest import ROOT, SAMPLES
 from tests.evidence import files
 from tests.servers.unsplash import KEY, Unsplash
 from unfake.catalog.unsplash import UnsplashCatalog
@@ -50,6 +52,16 @@ def test_a_report_becomes_the_documented_object(services: Services) -> None:
     assert found["schema"] == "unfake.report/2"
     assert found["detector"]["checkpoint"] == services.checkpoint.id
     assert found["evidence"]["heatmap"]["rows"] > 0
+    example = re.search(r"```json\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    assert example is not None
+    assert shape(found) == shape(json.loads(example.group(1)))
+
+
+def shape(part: object, name: str = "") -> object:
+    """The names in a JSON object and in the objects in it; what a statement tells in ``detail`` is its own."""
+    if isinstance(part, dict):
+        return name if name == "detail" else {key: shape(value, key) for key, value in part.items()}
+    return [shape(part[0])] if isinstance(part, list) and part else name
 
 
 def test_an_unknown_photo_is_an_error(services: Services) -> None:

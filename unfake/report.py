@@ -84,7 +84,7 @@ class Report:
             object.__setattr__(self, "headline", HEADLINES[self.label])
 
     def to_json(self) -> dict[str, Any]:
-        """The documented object; see README, "The report"."""
+        """The documented object; see docs/api.md, "The report"."""
         facts, pixels = self.picture, self.pixels
         return {
             "schema": SCHEMA,

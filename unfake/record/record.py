@@ -71,7 +71,7 @@ class Record:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The record as plain data, schema ``unfake.record/2``; see README, "The record". Dates are UTC, ISO 8601."""
+        """The record as plain data, schema ``unfake.record/2``; see docs/api.md. Dates are UTC, ISO 8601."""
         report = self.report
         data = {
             "schema": SCHEMA,

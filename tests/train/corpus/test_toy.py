@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The walk-through of the README: a toy by the command, and a corpus of it."""
+    """The walk-through of docs/training.md: a toy by the command, and a corpus of it."""
     base = tmp_path_factory.mktemp("toy")
     command = [sys.executable, "-m", "train.corpus", "toy", str(base / "toy"), "--pictures", "80", "--size", "48"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
