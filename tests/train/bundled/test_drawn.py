@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from train.bundled.data import PixelStore
@@ -56,6 +57,18 @@ def test_both_pictures_of_a_pair_are_drawn_from_their_label_and_only_where_they_
         assert labels.tolist() == [0, 1]
         spread = views.float().std(dim=(1, 2)).mean(-1)
         assert spread[1] > spread[0]  # the pool's fakes are noise, its reals smooth
+
+
+def test_a_picture_may_come_twice_in_a_row_and_each_time_on_a_way_of_its_own(pool: Path, tmp_path: Path) -> None:
+    rows = read_pool(pool)
+    store = PixelStore.build(rows, ViewRule("crops", 224, 1280), tmp_path / "pixels")
+    one = [row.source == "one" and row.name == "0.png" for row in rows]
+    views, labels = next(iter(DrawnViews(store, np.array(one, dtype=float), Drawing(), 5, repeats=2)))
+    assert labels.tolist() == [0, 0, 1, 1]
+    assert len(views) == 4
+    spread = views.float().std(dim=(1, 2)).mean(-1)
+    assert spread[2:].min() > spread[:2].max()
+    assert not torch.equal(views[2], views[3])
 
 
 def test_the_codecs_are_what_people_meet_and_each_loses_something() -> None:

@@ -76,6 +76,19 @@ def stored(pool: Path, folder: Path) -> tuple[PixelStore, Any]:
     return PixelStore.build(rows, ViewRule("crops", 224, 1280), folder), rows
 
 
+def test_what_two_views_of_a_picture_read_is_drawn_together(pixels: Tensor) -> None:
+    logits = torch.tensor([[0.0, 1.0], [0.0, 3.0], [2.0, 0.0], [2.0, 0.0]])
+    assert tuning.apart(logits).item() == pytest.approx(2.0)  # (1 - 3) squared, and 0, in the mean
+    gaps = []
+    for weight in (0.0, 5.0):
+        recipe = RECIPE.model_copy(update={"consistency": weight, "head_learning_rate": 0.05, "warmup": 1, "steps": 40})
+        learning = tuning.Tuning(tower(), recipe)
+        for _ in range(6):
+            learning.learn(pixels, torch.tensor([1, 1]))
+        gaps.append(tuning.apart(learning.model.eval()(pixels)).item())
+    assert gaps[1] < 0.5 * gaps[0]
+
+
 def test_a_stopped_tuning_goes_on_and_the_loss_falls(pool: Path, tmp_path: Path) -> None:
     store, rows = stored(pool, tmp_path / "pixels")
     weights = tuning.chances(rows, (), RECIPE)
