@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--most", type=int, help="pictures of a source and label (default: as the protocol)")
+    parser.add_argument("--folds", nargs="+", help="only these (default: all)")
     asked = parser.parse_args()
     recipe = Recipe.load(CONFIGS / "large.json")
     if asked.most:
@@ -89,7 +90,8 @@ def main() -> None:
     protocol = Protocol.load(CONFIGS / recipe.protocol)
     rows, finder = grouped(read_pool(asked.pool)), FaceDetector()
     seen: dict[str, list[Portrait]] = defaultdict(list)
-    for fold, sources in protocol.folds.items():
+    for fold in asked.folds or protocol.folds:
+        sources = protocol.folds[fold]
         detector = Detector.load(load_folder(asked.runs / fold / "checkpoint"), "cpu", "f32")
         tasks = folded(rows, sources, protocol, recipe)
         for row, *_ in tqdm(tasks, desc=fold, mininterval=20):
