@@ -275,7 +275,7 @@ class Services:
         found = faces.shared().find(picture.pixels)
         size = (picture.width, picture.height)
         read = faces.read_faces(found, picture.pixels, size, detector.probability)
-        return Faces(picture.sha256, detector.checkpoint.id, read)
+        return Faces(picture.sha256, detector.checkpoint.id, read, picture.shrunk(SHOWN).pixels)
 
     def search(
         self,
@@ -300,6 +300,10 @@ class Services:
     def photo(self, photo_id: str) -> Photo:
         """One photo of the catalog; raises PhotoNotFound."""
         return self.catalog.photo(photo_id)
+
+    def photo_bytes(self, photo_id: str) -> bytes:
+        """The file of a photo that is judged; raises CatalogError."""
+        return self.catalog.read(self.photo(photo_id))
 
     def download(self, photo_id: str, examination: Examination, visitor: str | None = None) -> Download:
         """Take a photo that was examined: its catalog is told, and the file that comes is judged and kept for an hour.

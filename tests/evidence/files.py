@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zlib
@@ -95,9 +96,25 @@ def xmp(inside: str = "", **attributes: str) -> str:
         'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
         'xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/" xmlns:dc="http://purl.org/dc/elements/1.1/" '
         'xmlns:stEvt="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#" xmlns:exif="http://ns.adobe.com/exif/1.0/" '
+        'xmlns:xmpNote="http://ns.adobe.com/xmp/note/" '
         f'xmlns:dcterms="http://purl.org/dc/terms/" {properties}>{inside}</rdf:Description></rdf:RDF></x:xmpmeta>'
         '<?xpacket end="w"?>'
     )
+
+
+def extended_xmp(packet: str, size: int = 400) -> tuple[str, list[bytes]]:
+    """Name of an extended packet, and the segments of APP1 that hold it, each with so many bytes of it."""
+    data = packet.encode()
+    guid = hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
+    head = b"http://ns.adobe.com/xmp/extension/\0" + guid.encode() + len(data).to_bytes(4)
+    return guid, [head + at.to_bytes(4) + data[at : at + size] for at in range(0, len(data), size)]
+
+
+def with_segments(picture: bytes, segments: list[bytes]) -> bytes:
+    """A JPEG with these segments of APP1 at its start, in their order."""
+    for content in reversed(segments):
+        picture = segment(picture, 0xE1, content)
+    return picture
 
 
 def source_type(code: str) -> str:

@@ -47,6 +47,77 @@ def test_xmp_is_found_where_each_format_keeps_it(data: bytes) -> None:
     assert settles(data) is Label.DECLARED_AI
 
 
+class TestExtendedXmp:
+    """What a JPEG keeps of its XMP in further segments, since one has no room for more than 64 KB."""
+
+    GUID, PIECES = files.extended_xmp(AI, 300)
+    LINE = Statement(Kind.METADATA, State.UNREADABLE, Says.NOTHING, "Extended XMP")
+
+    def picture(self, pieces: list[bytes], guid: str = GUID) -> bytes:
+        return files.with_segments(files.jpeg(xmp=files.xmp(xmpNote_HasExtendedXMP=guid)), pieces)
+
+    def test_its_pieces_are_joined_in_whatever_order_they_lie(self) -> None:
+        assert len(self.PIECES) > 2
+        for pieces in (self.PIECES, self.PIECES[::-1], [*self.PIECES[1:], self.PIECES[0]]):
+            (statement,) = found(self.picture(pieces), Kind.METADATA)
+            assert (statement.says, statement.where) == (Says.AI, "XMP")
+            assert settles(self.picture(pieces)) is Label.DECLARED_AI
+
+    def test_a_real_size_of_several_segments_is_read(self) -> None:
+        guid, pieces = files.extended_xmp(
+            files.xmp(f"<dc:title>{'x' * 150_000}</dc:title>", xmp_CreatorTool="Sora"), 65_000
+        )
+        assert len(pieces) == 3
+        assert settles(self.picture(pieces, guid)) == settles(files.jpeg(xmp=files.xmp(xmp_CreatorTool="Sora")))
+
+    def test_the_first_packet_goes_before_what_follows(self) -> None:
+        first = files.xmp(
+            xmpNote_HasExtendedXMP=self.GUID, Iptc4xmpExt_DigitalSourceType=files.SOURCE_TYPE + "humanEdits"
+        )
+        assert settles(files.with_segments(files.jpeg(xmp=first), self.PIECES)) is None
+
+    def changed(self, piece: int, at: int, value: bytes) -> list[bytes]:
+        pieces = list(self.PIECES)
+        start = len(b"http://ns.adobe.com/xmp/extension/\0") + at
+        pieces[piece] = pieces[piece][:start] + value + pieces[piece][start + len(value) :]
+        return pieces
+
+    def test_what_does_not_fit_together_is_one_line(self) -> None:
+        damaged = {
+            "nothing there": [],
+            "a gap": [self.PIECES[0], *self.PIECES[2:]],
+            "the first is missing": self.PIECES[1:],
+            "the last is missing": self.PIECES[:-1],
+            "one twice": [self.PIECES[0], *self.PIECES],
+            "another offset": self.changed(1, 36, (299).to_bytes(4)),
+            "another length": self.changed(1, 32, (700).to_bytes(4)),
+            "a wrong length in all": [piece[:67] + (10**6).to_bytes(4) + piece[71:] for piece in self.PIECES],
+            "another content": self.changed(0, 50, b"#"),
+            "of another packet": self.changed(1, 0, b"0" * 32),
+            "cut off": [*self.PIECES[:-1], self.PIECES[-1][:20]],
+        }
+        for name, pieces in damaged.items():
+            data = self.picture(pieces)
+            assert found(data, Kind.METADATA) == [self.LINE], name
+            assert settles(data) is None, name
+
+    def test_a_packet_over_the_limit_is_not_read(self) -> None:
+        large = files.xmp("<dc:title>" + "x" * 2**20 + "</dc:title>", photoshop_Credit="Made with Google AI")
+        guid, pieces = files.extended_xmp(large, 65_000)
+        assert found(self.picture(pieces, guid), Kind.METADATA) == [self.LINE]
+
+    def test_one_that_no_packet_names_is_not_read(self) -> None:
+        for first in (files.jpeg(), files.jpeg(xmp=files.xmp(xmp_CreatorTool="GIMP"))):
+            assert settles(files.with_segments(first, self.PIECES)) is None
+        assert settles(self.picture(self.PIECES, "0" * 32)) is None
+
+    def test_what_the_first_packet_says_stands_where_the_rest_is_lost(self) -> None:
+        first = files.xmp(xmpNote_HasExtendedXMP=self.GUID, photoshop_Credit="Made with Google AI")
+        data = files.with_segments(files.jpeg(xmp=first), self.PIECES[:-1])
+        assert settles(data) is Label.DECLARED_AI
+        assert self.LINE in found(data, Kind.METADATA)
+
+
 def test_exif_is_found_where_each_format_keeps_it() -> None:
     camera = files.exif(Make="Canon", Model="EOS R5", LensModel="RF 50mm", ExposureTime=0.01)
     picture = files.pixels()

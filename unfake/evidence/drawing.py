@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from unfake.detector.calibration import Label, Thresholds
-from unfake.detector.views import Pixels
+from unfake.detector.views import Box, Pixels
 from unfake.evidence.regions import Region
 from unfake.report import percent
 
@@ -26,37 +27,69 @@ NOT_JUDGED = "too small"
 LEAST_TEXT = 12  # px
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A box, as fractions of the picture's width and height, the text on its plate, and the colour of both."""
+
+    box: Box
+    text: str
+    colour: tuple[int, int, int]
+
+
 def overlay(size: tuple[int, int], regions: Sequence[Region], thresholds: Thresholds) -> Image.Image:
     """Transparent RGBA of ``size`` (width and height in px) with a box and its probability for each region.
 
-    The colour is that of the label that the thresholds would give to the probability. Each line lies between a dark and
-    a white one, and each number on a dark plate, so that they show on light and dark pictures alike.
+    The colour is that of the label that the thresholds would give to the probability.
+    """
+    marks = []
+    for region in regions:
+        text = NOT_JUDGED if region.probability is None else percent(region.probability)
+        marks.append(Mark(region.box, text, _colour(region, thresholds)))
+    return _marked(size, marks)
+
+
+def numbered(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
+    """The picture, uint8 RGB ``[H, W, 3]``, with the boxes on it, numbered from 1, all of one colour."""
+    colour = COLOURS[Label.LIKELY_REAL]
+    marks = [Mark(box, str(number), colour) for number, box in enumerate(boxes, start=1)]
+    return _on(pixels, _marked((pixels.shape[1], pixels.shape[0]), marks))
+
+
+def draw_on(pixels: Pixels, regions: Sequence[Region], thresholds: Thresholds) -> Pixels:
+    """The picture, uint8 RGB ``[H, W, 3]``, with the boxes of `overlay` on it."""
+    return _on(pixels, overlay((pixels.shape[1], pixels.shape[0]), regions, thresholds))
+
+
+def _on(pixels: Pixels, layer: Image.Image) -> Pixels:
+    image = Image.fromarray(pixels).convert("RGBA")
+    image.alpha_composite(layer)
+    return np.asarray(image.convert("RGB"))
+
+
+def _marked(size: tuple[int, int], marks: Sequence[Mark]) -> Image.Image:
+    """Transparent RGBA with these marks.
+
+    Each line lies between a dark and a white one, and each text on a dark plate, so that they show on light and dark
+    pictures alike.
     """
     image = Image.new("RGBA", size)
-    if not regions:
+    if not marks:
         return image
     draw = ImageDraw.Draw(image)
     shortest = min(size)
     line = max(2, shortest // 200)
     font = ImageFont.load_default(max(LEAST_TEXT, math.isqrt(size[0] * size[1]) // 26))
-    boxes = [_inside(region, size) for region in regions]
-    for region, box in zip(regions, boxes, strict=True):
-        _outline(draw, box, line, _colour(region, thresholds))
+    boxes = [_inside(mark.box, size) for mark in marks]
+    for mark, box in zip(marks, boxes, strict=True):
+        _outline(draw, box, line, mark.colour)
     plates: list[tuple[int, int, int, int]] = []
-    for region, box in zip(regions, boxes, strict=True):
-        text = NOT_JUDGED if region.probability is None else percent(region.probability)
-        plate = _free_place(draw, text, font, box, size, plates, 2 * line)
+    for mark, box in zip(marks, boxes, strict=True):
+        plate = _free_place(draw, mark.text, font, box, size, plates, 2 * line)
         plates.append(plate)
-        draw.rectangle(plate, fill=(*PLATE, 255), outline=(*_colour(region, thresholds), 255), width=line)
-        draw.text(((plate[0] + plate[2]) / 2, (plate[1] + plate[3]) / 2), text, (*TEXT, 255), font, anchor="mm")
+        draw.rectangle(plate, fill=(*PLATE, 255), outline=(*mark.colour, 255), width=line)
+        middle = ((plate[0] + plate[2]) / 2, (plate[1] + plate[3]) / 2)
+        draw.text(middle, mark.text, (*TEXT, 255), font, anchor="mm")
     return image
-
-
-def draw_on(pixels: Pixels, regions: Sequence[Region], thresholds: Thresholds) -> Pixels:
-    """The picture, uint8 RGB ``[H, W, 3]``, with the boxes of `overlay` on it."""
-    image = Image.fromarray(pixels).convert("RGBA")
-    image.alpha_composite(overlay(image.size, regions, thresholds))
-    return np.asarray(image.convert("RGB"))
 
 
 def _outline(
@@ -74,9 +107,9 @@ def _colour(region: Region, thresholds: Thresholds) -> tuple[int, int, int]:
     return COLOURS[Label.NOT_APPLICABLE if region.probability is None else thresholds.label(region.probability)]
 
 
-def _inside(region: Region, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _inside(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """The box in px, within the picture and at least 2 px wide and high."""
-    (width, height), (left, top, right, bottom) = size, region.box
+    (width, height), (left, top, right, bottom) = size, box
     x, y = min(max(0, round(left * width)), width - 2), min(max(0, round(top * height)), height - 2)
     return x, y, max(x + 1, min(width, round(right * width)) - 1), max(y + 1, min(height, round(bottom * height)) - 1)
 

@@ -70,13 +70,17 @@ class Face:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Faces:
-    """The picture's sha256, the id of the checkpoint that read the faces, and these, the largest first."""
+    """The picture's sha256, the id of the checkpoint that read the faces, and these, the largest first.
+
+    ``pixels``: the picture, uint8 RGB ``[H, W, 3]``, as small as it is shown.
+    """
 
     sha256: str
     checkpoint: str
     found: tuple[Face, ...]
+    pixels: Pixels
 
     def to_json(self) -> dict[str, Any]:
         """The documented object, schema ``unfake.faces/1``."""
@@ -105,14 +109,14 @@ class FaceDetector:
             raise FacesFailed("Faces cannot be looked for: the face detector did not load.") from error
         self._lock = threading.Lock()
 
-    def find(self, pixels: Pixels) -> tuple[Found, ...]:
+    def find(self, pixels: Pixels, *, turned: bool = True) -> tuple[Found, ...]:
         """Faces in a picture, uint8 RGB ``[H, W, 3]``, the largest first; raises FacesFailed.
 
         The detector knows upright faces best. Where it finds none, the picture is searched on its sides and upside
-        down as well.
+        down as well, unless ``turned`` is false.
         """
         small = _within_square(pixels)
-        for turns in range(4):
+        for turns in range(4 if turned else 1):
             found = self._search(np.rot90(small, turns))
             if found:
                 upright = [Found(_turned_back(face.box, turns), face.score) for face in found]

@@ -47,7 +47,7 @@ def build(services: Services) -> gr.Blocks:
             with gr.Tab("Search", id="search", elem_id="place-search") as search_page:
                 search_tab = search.build(services)
             with gr.Tab("Details", id="details", elem_id="place-details") as details_page:
-                details_tab = details.build()
+                details_tab = details.build(services)
             with gr.Tab("Classify", id="classify", elem_id="place-classify") as classify_page:
                 classify_tab = classify.build(services, key)
             with gr.Tab("History", id="history", elem_id="place-history") as history_page:

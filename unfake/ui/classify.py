@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from unfake.errors import UnfakeError
+from unfake.errors import InputError, UnfakeError
+from unfake.fetch import fetch
+from unfake.intake import Limits, read_file
 from unfake.services import Examination, Services
-from unfake.ui import batch, cards
+from unfake.ui import batch, cards, closer
 from unfake.ui.template import message
 
 Answer = tuple[str, dict[str, Any] | None]
@@ -41,6 +45,31 @@ def read(services: Services, payload: dict[str, Any], visitor: str) -> Examinati
     if url.startswith("data:"):
         return services.classify_bytes(base64.b64decode(url.partition(",")[2]), name, visitor)
     return services.classify_file(Path(payload["path"]), name, visitor)
+
+
+def offered(report: Any, _: str | None) -> bool:
+    """Whether the report that is shown is one by the pixels, which a closer look says more of."""
+    match report:
+        case {"verdict": {"ground": "pixels", "probability": float() | int()}}:
+            return True
+    return False
+
+
+def again(limits: Limits, report: Any, path: str | None) -> bytes:
+    """The bytes of the picture that a report is about: of the upload at ``path``, or at its address.
+
+    Raises InputError where they are gone or others by now, AddressError, PictureError.
+    """
+    match report:
+        case {"picture": {"sha256": str(digest), "source": {"kind": "url", "name": str(address)}}}:
+            data = fetch(address, max_bytes=limits.bytes, seconds=limits.seconds).data
+        case {"picture": {"sha256": str(digest)}} if path:
+            data = read_file(Path(path), limits)
+        case _:
+            raise InputError("There is no picture here to look at.")
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise InputError("The picture is another one by now: check it again.")
+    return data
 
 
 def answer(services: Services, examine: Callable[[], Examination]) -> Answer:
@@ -98,11 +127,13 @@ def build(services: Services, visitor: gr.State) -> ClassifyTab:
         with gr.Column(scale=6, min_width=320):
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-batch")
             verdict = gr.HTML(EMPTY, elem_id="verdict", min_height=200)
+            look = closer.build("own")
             with gr.Accordion("The report as JSON", open=False):
                 report = gr.JSON(show_label=False, elem_id="report")
 
     running, rested = gr.update(visible=True), gr.update(visible=False)
-    outputs = [verdict, report, picture, stop]
+    uploaded = gr.State(None)  # path of the last single upload, which Gradio deletes within the hour
+    outputs = [verdict, report, picture, stop, uploaded]
 
     def from_files(
         payloads: list[dict[str, Any]] | None,
@@ -111,22 +142,24 @@ def build(services: Services, visitor: gr.State) -> ClassifyTab:
     ) -> Iterator[tuple[Any, ...]]:
         # The input is empty again at once, ready for the next picture; the answer shows the one that it is about.
         if not payloads:
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield tuple(gr.skip() for _ in outputs)
         elif _many(payloads):
             paths, names = zip(*((Path(p["path"]), p.get("orig_name") or "picture") for p in payloads), strict=True)
-            yield message("Looking at the pictures", "The answers appear here one by one."), None, None, running
+            yield message("Looking at the pictures", "The answers appear here one by one."), None, None, running, None
             try:
                 for shown in batch.answers(services, paths, names, key):
-                    yield shown, None, None, running
+                    yield shown, None, None, running, None
             except UnfakeError as error:
-                yield message("Not classified", str(error), error=True), None, None, running
-            yield gr.skip(), None, None, rested
+                yield message("Not classified", str(error), error=True), None, None, running, None
+            yield gr.skip(), None, None, rested, None
         else:
             progress(0.3, desc="Looking at the picture")
-            yield *answer(services, lambda: read(services, payloads[0], key)), None, rested
+            yield *answer(services, lambda: read(services, payloads[0], key)), None, rested, payloads[0]["path"]
 
-    def from_camera(payload: dict[str, Any] | None, key: str) -> Answer:
-        return answer(services, lambda: read(services, payload, key)) if payload else (EMPTY, None)
+    def from_camera(payload: dict[str, Any] | None, key: str) -> tuple[Any, ...]:
+        if not payload:
+            return EMPTY, None, None
+        return *answer(services, lambda: read(services, payload, key)), payload.get("path")
 
     given = picture.upload(
         from_files,
@@ -142,11 +175,12 @@ def build(services: Services, visitor: gr.State) -> ClassifyTab:
     camera.input(
         from_camera,
         [camera, visitor],
-        [verdict, report],
+        [verdict, report, uploaded],
         preprocess=False,
         api_visibility="private",
         trigger_mode="always_last",
         show_progress_on=verdict,
     ).then(None, js=SETTLE, api_visibility="private")
     gr.on([check.click, address.submit], None, address, js=GO, api_visibility="private")
+    closer.connect(look, services, verdict, [report, uploaded], offered, partial(again, services.settings.limits))
     return ClassifyTab(address, verdict, report)

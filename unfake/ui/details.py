@@ -12,7 +12,8 @@ from unfake.catalog.photo import Photo
 from unfake.detector.calibration import Label
 from unfake.errors import UnfakeError
 from unfake.services import Check, Examination, Services
-from unfake.ui import cards
+from unfake.ui import cards, closer
+from unfake.ui.closer import CloserLook
 from unfake.ui.known import Known
 from unfake.ui.template import message
 
@@ -32,11 +33,12 @@ class DetailsTab:
     panel: gr.HTML
     opened: gr.State
     examined: gr.State
+    look: CloserLook
 
     @property
     def all(self) -> list[Any]:
-        """Every component, as an event's outputs."""
-        return list(vars(self).values())
+        """Every component that an event changes; the closer look follows by itself."""
+        return [each for each in vars(self).values() if each is not self.look]
 
     def asking(self, question: str) -> Updates:
         """Show what is asked before a doubtful download, with its two answers; nothing asked hides them."""
@@ -48,8 +50,8 @@ class DetailsTab:
         }
 
 
-def build() -> DetailsTab:
-    """Lay the tab out."""
+def build(services: Services) -> DetailsTab:
+    """Lay the tab out, and let the closer look follow its verdict."""
     opened = gr.State(None)  # id of the photo
     examined = gr.State(None)  # its examination, once there is one
     empty = message("No picture open", "Choose one among the results of a search.", ("?tab=search", "Search"))
@@ -62,7 +64,15 @@ def build() -> DetailsTab:
         another = gr.Button("Find another", variant="primary", visible=False, elem_id="another")
         anyway = gr.Button("Download anyway", visible=False, elem_id="anyway")
     panel = gr.HTML("", elem_id="download")
-    return DetailsTab(card, classify, download, question, anyway, another, panel, opened, examined)
+    look = closer.build("photo")
+    closer.connect(look, services, panel, [opened, examined], _offered, lambda photo, _: services.photo_bytes(photo))
+    return DetailsTab(card, classify, download, question, anyway, another, panel, opened, examined, look)
+
+
+def _offered(photo_id: str | None, examined: Examination | None) -> bool:
+    """Whether the open photo has a verdict by the pixels, which a closer look says more of."""
+    report = examined.report if examined else None
+    return report is not None and report.picture.source_name == photo_id and report.probability is not None
 
 
 def open_photo(tab: DetailsTab, services: Services, photo_id: str, known: Known) -> Updates:

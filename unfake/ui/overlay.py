@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from unfake.detector.calibration import Thresholds
-from unfake.detector.views import Pixels
+from unfake.detector.views import Box, Pixels
 from unfake.evidence import drawing
 from unfake.evidence.heatmap import Heatmap
 from unfake.evidence.regions import Region
@@ -28,6 +28,11 @@ def _png(image: Image.Image) -> str:
 def preview(pixels: Pixels, longest: int = 960) -> str:
     """A JPEG data URI of uint8 RGB ``[H, W, 3]``, at most ``longest`` px on the long side."""
     return data_uri(jpeg(pixels, longest, quality=85), "image/jpeg")
+
+
+def numbered(pixels: Pixels, boxes: Sequence[Box]) -> str:
+    """A JPEG data URI of uint8 RGB ``[H, W, 3]`` with these boxes on it, numbered from 1."""
+    return preview(drawing.numbered(pixels, boxes))
 
 
 def heat(heatmap: Heatmap, cell: int = 12) -> str:

@@ -6,9 +6,10 @@ AVIF, ISO/IEC 14496-12 and 23008-12; GIF, XMP part 3; Content Credentials, C2PA 
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 LARGEST_PART = 2**20
@@ -18,6 +19,7 @@ MOST_PARTS = 2000
 
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GIF_XMP = b"XMP DataXMP"
@@ -25,17 +27,53 @@ _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _START_OF_SCAN, _END_OF_IMAGE, _APP1, _APP2, _APP11, _APP13 = 0xDA, 0xD9, 0xE1, 0xE2, 0xEB, 0xED
 
 
+@dataclass(frozen=True)
+class XmpChunk:
+    """A piece of an extended XMP packet: the packet's name and length in bytes, and where in it the piece lies."""
+
+    guid: str
+    length: int
+    offset: int
+    content: bytes
+
+    @classmethod
+    def of(cls, part: bytes) -> XmpChunk:
+        """From the segment after its name: 32 digits, two numbers, and the piece (Adobe XMP part 3, 1.1.3.1)."""
+        guid = part[:32].decode("latin-1")
+        return cls(guid, int.from_bytes(part[32:36]), int.from_bytes(part[36:40]), part[40:])
+
+
+def joined(chunks: Sequence[XmpChunk], guid: str) -> bytes:
+    """The extended XMP packet of that name, its pieces in any order.
+
+    Its name is the MD5 of its bytes. Raises ValueError where a piece is missing, lies over another or beyond the end,
+    the whole is larger than `LARGEST_PART`, or the name does not fit.
+    """
+    pieces = sorted((chunk for chunk in chunks if chunk.guid == guid), key=lambda chunk: chunk.offset)
+    whole = bytearray()
+    for piece in pieces:
+        if piece.length != pieces[0].length or piece.length > LARGEST_PART or piece.offset != len(whole):
+            raise ValueError("the pieces of the extended XMP packet do not fit together")
+        whole += piece.content
+    if not pieces or len(whole) != pieces[0].length:
+        raise ValueError("the extended XMP packet is not complete")
+    if hashlib.md5(whole, usedforsecurity=False).hexdigest().upper() != guid.upper():
+        raise ValueError("the extended XMP packet is not the one that is named")
+    return bytes(whole)
+
+
 @dataclass
 class Container:
     """The metadata of a file, each piece as it lies there.
 
     ``exif``: a TIFF block. ``text``: keyword and text of PNG. ``credentials``: whether a C2PA manifest is inside.
-    ``several``: whether more pictures follow (MPO).
+    ``several``: whether more pictures follow (MPO). ``extended``: chunks of extended XMP, in the order of the file.
     """
 
     mime: str
     exif: bytes | None = None
     xmp: list[bytes] = field(default_factory=list)
+    extended: list[XmpChunk] = field(default_factory=list)
     iptc: bytes | None = None
     text: list[tuple[str, str]] = field(default_factory=list)
     credentials: bool = False
@@ -72,6 +110,8 @@ def _jpeg(data: bytes) -> Container:
             found.exif = part[len(_EXIF) :]
         elif marker == _APP1 and part.startswith(_XMP):
             found.xmp.append(part[len(_XMP) :])
+        elif marker == _APP1 and part.startswith(_EXTENDED_XMP):
+            found.extended.append(XmpChunk.of(part[len(_EXTENDED_XMP) :]))
         elif marker == _APP2 and part.startswith(b"MPF\0"):
             found.several = True
         elif marker == _APP11 and part.startswith(b"JP"):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from unfake.evidence.provenance import credentials, exif, parameters, xmp
-from unfake.evidence.provenance.container import LARGEST_PART, Container, walk
+from unfake.evidence.provenance.container import LARGEST_PART, Container, joined, walk
 from unfake.evidence.provenance.statement import Kind, Provenance, Says, State, Statement
 
 SECONDS = 3.0
@@ -74,8 +74,14 @@ def _read(data: bytes, container: Container, anchors: str | None, seconds: float
 
         def xmp_reader(packet: bytes = packet) -> list[Statement]:
             parsed = xmp.parse(packet)
+            lost: list[Statement] = []
+            if parsed.extended:
+                try:
+                    parsed = parsed.with_more(xmp.parse(joined(container.extended, parsed.extended)))
+                except ValueError:
+                    lost = [Statement(Kind.METADATA, State.UNREADABLE, Says.NOTHING, "Extended XMP")]
             comments["XMP"] = parsed.comment
-            return xmp.statements(parsed)
+            return xmp.statements(parsed) + lost
 
         found += guarded(xmp_reader, Kind.METADATA, "XMP", seconds)
     iptc = container.iptc

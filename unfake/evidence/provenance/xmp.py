@@ -22,6 +22,7 @@ _IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 _PHOTOSHOP = "{http://ns.adobe.com/photoshop/1.0/}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _EXIF = "{http://ns.adobe.com/exif/1.0/}"
+_EXTENDED = "{http://ns.adobe.com/xmp/note/}HasExtendedXMP"
 _PROVENANCE = "{http://purl.org/dc/terms/}provenance"
 
 _TOOLS = (
@@ -45,6 +46,16 @@ class Packet:
     def comment(self) -> str:
         """The user comment of Exif, where Draw Things and others keep their parameters."""
         return self.properties.get(_EXIF + "UserComment", "")
+
+    @property
+    def extended(self) -> str:
+        """Name of the packet of JPEG that goes on where this one ends; empty where there is none."""
+        return self.properties.get(_EXTENDED, "")
+
+    def with_more(self, other: Packet) -> Packet:
+        """Both as one; where both have a property, this one's counts."""
+        history = tuple(dict.fromkeys((*self.history, *other.history)))
+        return Packet({**other.properties, **self.properties}, history)
 
 
 def parse(packet: bytes) -> Packet:
