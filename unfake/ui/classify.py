@@ -13,9 +13,9 @@ import gradio as gr
 from unfake.errors import UnfakeError
 from unfake.services import Examination, Services
 from unfake.ui import batch, cards
+from unfake.ui.known import Answer
 from unfake.ui.template import message
 
-Answer = tuple[str, dict[str, Any] | None]
 EMPTY = message("No picture yet", "Drop, paste or photograph one, or give its address. The verdict appears here.")
 SETTLE = "() => window.unfake.settle('#verdict')"
 GO = "(address) => window.unfake.address(address)"
