@@ -20,7 +20,7 @@ os.environ["GRADIO_TEMP_DIR"] = str(services.uploads)  # Gradio makes folders in
 from starlette.middleware import Middleware  # noqa: E402
 
 from unfake.ui.blocks import build  # noqa: E402
-from unfake.ui.head import head  # noqa: E402
+from unfake.ui.head import Head  # noqa: E402
 from unfake.ui.mistakes import HANDLERS, SESSIONS  # noqa: E402
 from unfake.ui.theme import ICON, STYLE, theme  # noqa: E402
 from unfake.web.attachments import Attachments  # noqa: E402
@@ -36,13 +36,13 @@ if __name__ == "__main__":
         css_paths=STYLE,
         favicon_path=ICON,
         footer_links=["api"],
-        head=head(settings.limits.bytes),
         allowed_paths=[str(SAMPLES_FOLDER)],
         max_file_size=settings.limits.bytes,
         auth=settings.auth,
         app_kwargs={
             "middleware": [
                 Middleware(Headers),
+                Middleware(Head, most_bytes=settings.limits.bytes),
                 Middleware(Limits, file_bytes=settings.limits.bytes),
                 Middleware(Attachments, folder=services.downloads),
                 Middleware(Tools),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -61,7 +62,8 @@ def arriving(tabs: Tabs, services: Services, arrived: gr.Textbox) -> Callable[..
         elif place.photo is not None and place.photo != opened:
             updates |= details.open_photo(tabs.details, services, place.photo, known)
         elif place.picture is not None:
-            verdict, report = classify.of_address(services, place.picture, visitor)
+            examine = partial(classify.of_address, services, place.picture, visitor)
+            verdict, report = known.of_address(place.picture.strip(), examine)
             asked = tabs.classify
             updates |= {asked.address: place.picture, asked.verdict: verdict, asked.report: report}
         elif place.tab == "history":

@@ -17,9 +17,9 @@ from unfake.fetch import fetch
 from unfake.intake import Limits, read_file
 from unfake.services import Examination, Services
 from unfake.ui import batch, cards, closer
+from unfake.ui.known import Answer
 from unfake.ui.template import message
 
-Answer = tuple[str, dict[str, Any] | None]
 EMPTY = message("No picture yet", "Drop, paste or photograph one, or give its address. The verdict appears here.")
 SETTLE = "() => window.unfake.settle('#verdict')"
 GO = "(address) => window.unfake.address(address)"

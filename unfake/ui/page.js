@@ -98,11 +98,12 @@ window.unfake = (() => {
       const image = card.querySelector('img.uf-picture'), sha = card.dataset.sha256;
       if (card.dataset.noted || !(image || card.dataset.thumb)) continue;
       card.dataset.noted = 'yes';
+      const title = card.dataset.of ? $('#details h2')?.textContent : null;
       const note = (src) => {
         let all = {};
         try { all = JSON.parse(kept(THUMBS)) || {}; } catch { /* begun anew */ }
         delete all[sha];
-        all[sha] = {src, photo: card.dataset.of || null};
+        all[sha] = {src, photo: card.dataset.of || null, title};
         const names = Object.keys(all);
         for (const name of names.slice(0, Math.max(0, names.length - MOST_THUMBS))) delete all[name];
         keep(THUMBS, JSON.stringify(all));
@@ -133,7 +134,7 @@ window.unfake = (() => {
       const name = row.querySelector('.uf-name'), link = document.createElement('a');
       link.href = '?photo=' + encodeURIComponent(known.photo);
       link.dataset.go = '';
-      link.textContent = name.textContent;
+      link.textContent = known.title || name.textContent;
       name.replaceChildren(link);
     }
   }

@@ -40,7 +40,7 @@ class SearchTab:
 
 def _filter(label: str, anything: str, choices: tuple[str, ...]) -> gr.Dropdown:
     named = [(choice.replace("_", " "), choice) for choice in choices]
-    return gr.Dropdown([(anything, ""), *named], value="", label=label, scale=1, min_width=120)
+    return gr.Dropdown([(anything, ""), *named], value="", label=label, scale=1, min_width=130)
 
 
 def build(services: Services) -> SearchTab:

@@ -1,0 +1,127 @@
+"""Where things stand on the page: nothing jumps, nothing is wider than the window, and all tabs are equally wide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import SAMPLES, opened
+
+# Layout Instability API: the shifts that followed no input of the visitor.
+OBSERVE = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const each of list.getEntries()) if (!each.hadRecentInput) window.shifts += each.value;
+}).observe({type: 'layout-shift', buffered: true});
+"""
+SETTLED = """
+() => !document.querySelector('.pending, .translucent')
+  && [...document.images].every((each) => each.complete || each.loading === 'lazy')
+"""
+GOOD = 0.1  # https://web.dev/articles/cls
+TABS = ("home", "search", "details", "classify", "history", "about")
+# Elements that reach over the window's right edge and lie in nothing that scrolls or cuts them off.
+TOO_WIDE = """
+() => [...document.querySelectorAll('body *')].filter((element) => {
+  const box = element.getBoundingClientRect();
+  if (!box.width || !box.height || box.right <= innerWidth + 1) return false;
+  for (let above = element.parentElement; above; above = above.parentElement) {
+    if (getComputedStyle(above).overflowX !== 'visible') return false;
+  }
+  return true;
+}).map((element) => element.outerHTML.slice(0, 120))
+"""
+
+
+def shifted(page: Page) -> float:
+    """The layout shift since the last question, once all is drawn."""
+    page.wait_for_function(SETTLED)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return float(page.evaluate("() => { const all = window.shifts; window.shifts = 0; return all; }"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)], ids=["desktop", "phone"])
+def test_nothing_jumps(browser: Browser, app_url: str, width: int, height: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": height})
+    context.add_init_script(OBSERVE)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    page.goto(app_url)
+    expect(page.locator("#home h2")).to_be_focused()
+    expect(page.locator("#trust p").first).to_be_visible()
+    found = {"home": shifted(page)}
+    page.evaluate("unfake.go('?tab=search')")
+    expect(page.locator("#place-search h2")).to_be_focused()
+    shifted(page)
+    # by script, since what follows a click within half a second does not count
+    page.evaluate("unfake.go('?q=animal')")
+    expect(page.locator("#gallery [data-heading]")).to_be_focused()
+    found["search"] = shifted(page)
+    page.evaluate("unfake.go('?photo=pagoda')")
+    expect(page.locator("#details h2")).to_be_focused()
+    found["photo"] = shifted(page)
+    page.evaluate("document.querySelector('#classify-photo').click()")
+    expect(page.locator("#download .uf-verdict h2")).to_be_focused()
+    found["verdict"] = shifted(page)
+    page.evaluate("scrollTo(0, 0); unfake.go('?tab=classify')")
+    expect(page.locator("#place-classify h2")).to_be_focused()
+    shifted(page)
+    page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
+    expect(page.locator("#verdict .uf-verdict h2")).to_be_focused()
+    found["own picture"] = shifted(page)
+    context.close()
+    assert {name: value for name, value in found.items() if value >= GOOD} == {}
+
+
+@pytest.fixture(params=[320, 390, 1280])
+def page(browser: Browser, app_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    with opened(browser, app_url, request.param, 800) as found:
+        yield found
+
+
+def test_every_tab_is_reached_and_as_wide_as_the_others(page: Page) -> None:
+    found = {}
+    for name in TABS:
+        tab = page.get_by_role("tab", name=name.capitalize())
+        if tab.is_hidden():
+            page.get_by_role("button", name="More tabs").click()
+            tab = page.locator(".overflow-dropdown button", has_text=name.capitalize())
+        box = tab.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 24  # WCAG 2.2, 2.5.8
+        tab.click()
+        place = page.locator(f"#place-{name}")
+        expect(place).to_be_visible()
+        if name == "about":
+            expect(page.locator("#about table").first).to_be_visible()
+        assert page.evaluate(TOO_WIDE) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+        measured = place.bounding_box()
+        assert measured is not None
+        found[name] = (measured["x"], measured["width"])
+    assert len(set(found.values())) == 1, found
+
+
+def test_all_tabs_are_in_sight_where_they_fit(page: Page) -> None:
+    width = page.evaluate("innerWidth")
+    expect(page.get_by_role("tab")).to_have_count(len(TABS) if width >= 390 else 3)
+
+
+def test_a_filter_does_not_lie_under_its_caret(page: Page) -> None:
+    page.get_by_role("link", name="Get started").click()
+    for label in ("Shape", "Colour"):
+        field = page.get_by_label(label)
+        expect(field).to_have_value(re.compile("any"))
+        assert field.evaluate(
+            """(input) => {
+                const pen = document.createElement('canvas').getContext('2d'), style = getComputedStyle(input);
+                pen.font = style.font;
+                const words = input.getBoundingClientRect().left + parseFloat(style.paddingLeft) + pen.measureText(input.value).width;
+                const caret = input.parentElement.querySelector('.icon-wrap path').getBoundingClientRect();
+                return words <= caret.left;
+            }"""
+        ), label
