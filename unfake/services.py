@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from unfake import batch, folders, intake, record, report
+from unfake.batch import Member
 from unfake.catalog import choice as catalogs
 from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
 from unfake.decoding.codec import Needed
@@ -244,11 +245,15 @@ class Services:
         """
         self.wait()
         for member in batch.members(paths, self.settings.limits):
-            try:
-                picture, found = self._judged(partial(self._uploaded, member.read(), member.name), visitor)
-                yield Answer(member.name, found, None, picture.shrunk(THUMBNAIL).pixels)
-            except UnfakeError as error:
-                yield Answer(member.name, None, str(error))
+            yield self.answer(member, visitor)
+
+    def answer(self, member: Member, visitor: str | None = None, *, thumbnail: bool = True) -> Answer:
+        """Classify one picture of many; what goes wrong with it stands in the answer."""
+        try:
+            picture, found = self._judged(partial(self._uploaded, member.read(), member.name), visitor)
+        except UnfakeError as error:
+            return Answer(member.name, None, str(error))
+        return Answer(member.name, found, None, picture.shrunk(THUMBNAIL).pixels if thumbnail else None)
 
     def stability(self, data: bytes) -> Stability:
         """What the network says of a picture file as it came, and of copies as they travel, none of them kept.
