@@ -33,6 +33,7 @@ from unfake.errors import (
 from unfake.evidence import faces, provenance, stability
 from unfake.evidence.faces import Faces
 from unfake.evidence.stability import CopyVerdict, Stability
+from unfake.flight import SingleFlight
 from unfake.intake import Picture, Source
 from unfake.judgement import judge
 from unfake.record import Record
@@ -191,6 +192,7 @@ class Services:
             settings.unsplash_key, settings.unsplash_url, settings.cache, settings.limits
         )
         self.store = VerdictStore(settings.store)
+        self._detections = SingleFlight[Detection]()
         self._anchors = provenance.load_anchors(settings.trust_list) if settings.trust_list else None
         shared().warm()
         starter = ThreadPoolExecutor(1, thread_name_prefix="detector")
@@ -450,14 +452,18 @@ class Services:
         return picture, found
 
     def _detect(self, detector: Detector, picture: Picture) -> Detection:
-        """The stored verdict on these bytes by this very checkpoint, or a fresh one."""
+        """The stored verdict on these bytes by this very checkpoint, or a fresh one, made once for all who wait."""
         key = (picture.sha256, verdict_key(detector.checkpoint), detector.runtime.name)
-        known = self.store.get(*key)
-        if known is not None:
-            return known
-        detection = detector.detect(picture.pixels)
-        self.store.put(*key, detection)
-        return detection
+
+        def known_or_made() -> Detection:
+            known = self.store.get(*key)
+            if known is not None:
+                return known
+            detection = detector.detect(picture.pixels)
+            self.store.put(*key, detection)
+            return detection
+
+        return self._detections.call(key, known_or_made)
 
     def _remember(self, visitor: str | None, found: Report, action: Action) -> None:
         if visitor:

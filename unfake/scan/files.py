@@ -53,7 +53,7 @@ class Files:
 
     def _folder(self) -> Path | None:
         if "://" not in self.place:
-            return Path(self.place)
+            return Path(self.place).absolute()
         if self.place.startswith(("file://", "local://")):
             return Path(self._system()[1])
         return None
