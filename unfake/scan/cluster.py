@@ -8,6 +8,7 @@ anew after the last part that is kept: nothing is lost, and nothing is there twi
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -28,6 +29,7 @@ from unfake.services import Services
 from unfake.settings import Settings
 from unfake.store import verdict_key
 
+_log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parents[2]
 MOST_LOSSES = 4
 """Times that a shard's machine may be lost before the scan stops: then it is the shard."""
@@ -86,6 +88,7 @@ class Cluster:
                     raise ScanError(
                         f"The cluster lost shard {begin.shard.number} {MOST_LOSSES} times ({type(error).__name__})."
                     ) from error
+                _log.warning("A machine was lost (%s): shard %d goes on elsewhere.", type(error).__name__, begin.shard.number)
                 again.append(begin)
             else:
                 running[ready] = begin.after(part)
