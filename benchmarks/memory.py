@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.family import Watch, memory
 from unfake.errors import UnfakeError
 from unfake.services import Services
 from unfake.settings import Settings
@@ -35,50 +35,6 @@ def usual() -> bytes:
     file = io.BytesIO()
     Image.fromarray(small).resize((6000, 4000), Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
     return file.getvalue()
-
-
-def _family() -> list[int]:
-    """This process and its descendants."""
-    found = [os.getpid()]
-    for pid in found:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except OSError:
-                continue
-    return found
-
-
-def _memory() -> float:
-    """MB of all together; what they share counts once."""
-    total = 0
-    for pid in _family():
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
-
-
-class Watch(threading.Thread):
-    """Notes the peak until it is stopped."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak, self._over = 0.0, threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        """Look about fifty times a second."""
-        while not self._over.wait(0.02):
-            self.peak = max(self.peak, _memory())
-
-    def stop(self) -> float:
-        """The peak in MB."""
-        self._over.set()
-        self.join()
-        return self.peak
 
 
 def measure(file: Path, at_once: int) -> None:
@@ -98,7 +54,7 @@ def measure(file: Path, at_once: int) -> None:
                 ends[f"{type(error).__name__}: {error}"] += 1
             return time.perf_counter() - begun
 
-        before, watch = _memory(), Watch()
+        before, watch = memory(os.getpid()), Watch()
         with ThreadPoolExecutor(at_once) as pool:
             times = sorted(pool.map(classify, range(at_once)))
         peak = watch.stop()

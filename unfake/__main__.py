@@ -1,8 +1,7 @@
-"""UnFake without a screen: ``python -m unfake classify PATH… [--json|--csv] [--report FILE]``.
+"""UnFake without a screen: ``python -m unfake classify PATH…`` and ``python -m unfake scan SOURCE --out FILE``.
 
-Each PATH is a picture, a folder, or a ZIP file; with --report it is one picture, whose record is written. Exit
-status: 0 if all pictures are real or inconclusive, 1 if some are likely AI or say that they are, 2 if some could not be
-read, or nothing could be done at all; 130 after Ctrl-C.
+Exit status of both: 0 if all pictures are real or inconclusive, 1 if some are likely AI or say that they are, 2 if some
+could not be read, or nothing could be done at all; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,10 +17,13 @@ from typing import TextIO
 from unfake.errors import status
 from unfake.judgement import AI, Ground
 from unfake.report import percent
+from unfake.scan import run as scans
 from unfake.services import Answer, Services
 from unfake.settings import Settings
 
 ALL_REAL, SOME_AI, SOME_UNREAD = 0, 1, 2
+
+EXIT_STATUS = f"Exit status: {' '.join(__doc__.split('Exit status of both: ')[1].split())}"
 
 Row = Callable[[Answer], None]
 
@@ -30,8 +32,14 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     """Run the command; gives the exit status."""
     out = out or sys.stdout
     parser = argparse.ArgumentParser(prog="python -m unfake", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    classify = commands.add_parser("classify", help="say of pictures whether they are AI-generated")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    classify = commands.add_parser(
+        "classify",
+        help="say of pictures whether they are AI-generated",
+        description="Each PATH is a picture, a folder, or a ZIP file; with --report it is one picture, whose record is "
+        "written.",
+        epilog=EXIT_STATUS,
+    )
     classify.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, folder or ZIP file")
     form = classify.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a line: name, report, error")
@@ -39,7 +47,23 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     classify.add_argument(
         "--report", type=Path, metavar="FILE", help="write the record of one picture there: a page, or JSON for *.json"
     )
+    scan = commands.add_parser(
+        "scan",
+        help="the same for a whole folder, dataset or bucket, into a Parquet file; the same command goes on after a stop",
+        description="SOURCE is a folder, an address for fsspec (s3://bucket/pictures, gs://…, hf://…), or a dataset of "
+        "the Hugging Face Hub or in a folder: hf:OWNER/NAME[?config=…&split=…&column=…&revision=…]. What is done is "
+        "kept in a folder beside the result until all is there.",
+        epilog=EXIT_STATUS,
+    )
+    scan.add_argument("source", metavar="SOURCE")
+    scan.add_argument("--out", type=Path, required=True, metavar="FILE", help="the result, say results.parquet")
+    scan.add_argument("--engine", choices=scans.ENGINES, default=scans.ENGINES[0], help="this machine (default), or a Ray cluster")
+    scan.add_argument(
+        "--part", type=_pictures, default=scans.PART, metavar="N", help=f"pictures kept at a time, {scans.PART} by default"
+    )
     asked = parser.parse_args(arguments)
+    if asked.command == "scan":
+        return status(lambda: _scan(asked.source, asked.out, asked.engine, asked.part), failed=SOME_UNREAD)
     if asked.report and len(asked.paths) != 1:
         parser.error("--report takes one picture")
     row = _json_row(out) if asked.json else _csv_row(out) if asked.csv else _text_row(out)
@@ -53,6 +77,22 @@ def _classify(paths: Sequence[Path], record: Path | None, row: Row) -> int:
     if record:
         return _status([_recorded(services, paths[0], record)], row)
     return _status(services.classify_batch(paths), row)
+
+
+def _scan(source: str, out: Path, engine: str, size: int) -> int:
+    found = scans.scan(source, out, Settings.from_env(dotenv=Path(".env")), sys.stderr, engine=engine, size=size)
+    counts = ", ".join(f"{count:,} {label}" for label, count in sorted(found.labels.items()))
+    sys.stderr.write(f"{found.rows:,} pictures in {out.name}: {counts or 'no verdict'}, {found.unread:,} unread\n")
+    if found.unread or not found.rows:
+        return SOME_UNREAD
+    return SOME_AI if AI & found.labels.keys() else ALL_REAL
+
+
+def _pictures(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _recorded(services: Services, picture: Path, out: Path) -> Answer:

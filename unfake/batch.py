@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from unfake.errors import PictureError
 from unfake.intake import Limits, read_file, within
@@ -39,13 +39,27 @@ def members(paths: Sequence[Path], limits: Limits) -> Iterator[Member]:
             yield member
 
 
+def is_picture(inner: PurePath) -> bool:
+    """Whether a file at this path inside of a folder or archive counts: by its ending, and not hidden.
+
+    >>> is_picture(PurePath("cats/tom.JPG")), is_picture(PurePath(".trash/tom.jpg")), is_picture(PurePath("tom.txt"))
+    (True, False, False)
+    """
+    hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
+    return inner.suffix.lower() in SUFFIXES and not hidden
+
+
+def pictures(folder: Path) -> Iterator[Path]:
+    """The picture files in a folder and those below it, sorted."""
+    for file in sorted(folder.rglob("*")):
+        if is_picture(file.relative_to(folder)) and file.is_file():
+            yield file
+
+
 def _of_path(path: Path, limits: Limits) -> Iterator[Member]:
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            inner = file.relative_to(path)
-            hidden = any(part.startswith(".") for part in inner.parts)
-            if file.suffix.lower() in SUFFIXES and not hidden and file.is_file():
-                yield Member(str(path / inner), partial(read_file, file, limits))
+        for file in pictures(path):
+            yield Member(str(file), partial(read_file, file, limits))
     elif path.suffix.lower() == ".zip":
         yield from _of_archive(path, limits)
     else:
@@ -60,9 +74,7 @@ def _of_archive(path: Path, limits: Limits) -> Iterator[Member]:
         return
     with archive:
         for entry in archive.infolist():
-            inner = Path(entry.filename)
-            hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
-            if inner.suffix.lower() in SUFFIXES and not hidden and not entry.is_dir():
+            if is_picture(PurePosixPath(entry.filename)) and not entry.is_dir():
                 yield Member(f"{path}/{entry.filename}", partial(_read_entry, archive, entry, limits))
 
 

@@ -152,6 +152,10 @@ class FacesFailed(UnfakeError):
     """The face detector did not load, or failed on a picture."""
 
 
+class ScanError(UnfakeError):
+    """A scan's source cannot be read, its result not be written, or a package is missing."""
+
+
 class StoreError(UnfakeError):
     """The store of verdicts and history cannot be read or written, or is not the one that was asked for."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from unfake import batch, folders, intake, record, report
+from unfake.batch import Member
 from unfake.catalog import choice as catalogs
 from unfake.catalog.photo import Catalog, Colour, OrderBy, Orientation, Photo, ResultPage
 from unfake.decoding.codec import Needed
@@ -32,6 +33,7 @@ from unfake.errors import (
 from unfake.evidence import faces, provenance, stability
 from unfake.evidence.faces import Faces
 from unfake.evidence.stability import CopyVerdict, Stability
+from unfake.flight import SingleFlight
 from unfake.intake import Picture, Source
 from unfake.judgement import judge
 from unfake.record import Record
@@ -190,6 +192,7 @@ class Services:
             settings.unsplash_key, settings.unsplash_url, settings.cache, settings.limits
         )
         self.store = VerdictStore(settings.store)
+        self._detections = SingleFlight[Detection]()
         self._anchors = provenance.load_anchors(settings.trust_list) if settings.trust_list else None
         shared().warm()
         starter = ThreadPoolExecutor(1, thread_name_prefix="detector")
@@ -244,11 +247,15 @@ class Services:
         """
         self.wait()
         for member in batch.members(paths, self.settings.limits):
-            try:
-                picture, found = self._judged(partial(self._uploaded, member.read(), member.name), visitor)
-                yield Answer(member.name, found, None, picture.shrunk(THUMBNAIL).pixels)
-            except UnfakeError as error:
-                yield Answer(member.name, None, str(error))
+            yield self.answer(member, visitor)
+
+    def answer(self, member: Member, visitor: str | None = None, *, thumbnail: bool = True) -> Answer:
+        """Classify one picture of many; what goes wrong with it stands in the answer."""
+        try:
+            picture, found = self._judged(partial(self._uploaded, member.read(), member.name), visitor)
+        except UnfakeError as error:
+            return Answer(member.name, None, str(error))
+        return Answer(member.name, found, None, picture.shrunk(THUMBNAIL).pixels if thumbnail else None)
 
     def stability(self, data: bytes) -> Stability:
         """What the network says of a picture file as it came, and of copies as they travel, none of them kept.
@@ -449,14 +456,18 @@ class Services:
         return picture, found
 
     def _detect(self, detector: Detector, picture: Picture) -> Detection:
-        """The stored verdict on these bytes by this very checkpoint, or a fresh one."""
+        """The stored verdict on these bytes by this very checkpoint, or a fresh one, made once for all who wait."""
         key = (picture.sha256, verdict_key(detector.checkpoint), detector.runtime.name)
-        known = self.store.get(*key)
-        if known is not None:
-            return known
-        detection = detector.detect(picture.pixels)
-        self.store.put(*key, detection)
-        return detection
+
+        def known_or_made() -> Detection:
+            known = self.store.get(*key)
+            if known is not None:
+                return known
+            detection = detector.detect(picture.pixels)
+            self.store.put(*key, detection)
+            return detection
+
+        return self._detections.call(key, known_or_made)
 
     def _remember(self, visitor: str | None, found: Report, action: Action) -> None:
         if visitor:
