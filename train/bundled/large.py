@@ -1,4 +1,6 @@
-"""Make ``unfake-clip``, a tuned tower with our head: ``python -m train.bundled large CONFIG --weights CLIP ...``.
+"""Make ``unfake-clip``, or such a network of another tower: ``python -m train.bundled large CONFIG --pool POOL ...``.
+
+The tower's own weights come from the Hub, unless ``--weights`` names a file. With ``steps`` of 0 it stays as it is.
 
 For each fold of the protocol a network that has seen none of the fold's sources is tuned, exported and measured on
 them. The network that ships is the mean of the folds' weights, so that it has seen all; what the folds' networks read
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from train.bundled import tuning
+from train.bundled import tower, tuning
 from train.bundled.data import PixelStore
 from train.bundled.description import describe
 from train.bundled.measured import Margins, Task
@@ -79,6 +81,8 @@ class Making:
         """What stands in a run's ``config.json``."""
         counts = Counter(row.source for row in self.used if row.path not in left_out)
         told = self.recipe.model_dump(mode="json") | {"held_out": list(sources), "training_sources": counts}
+        if licence := tower.licence(self.recipe.backbone):
+            told["licence"] = licence
         return json.dumps(told | {"dropout": 0.0}, indent=2)
 
     def fold(self, name: str, sources: Sequence[str]) -> Path:
@@ -143,11 +147,11 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
-    parser.add_argument("--weights", type=Path, required=True, help="safetensors of the configuration's backbone")
+    parser.add_argument("--weights", type=Path, help="safetensors of the configuration's backbone; else from the Hub")
     parser.add_argument("--pool", type=Path, required=True, help="folder with index.tsv, as extract.py lays it out")
     parser.add_argument("--out", type=Path, required=True, help="for runs and the decoded pool, about 15 GB")
     args = parser.parse_args()
     recipe = Recipe.load(args.config)
     protocol = Protocol.load(args.config.parent / recipe.protocol)
     protocol = replace(protocol, most=recipe.measured)
-    print(make(recipe, protocol, args.weights, args.pool, args.out))
+    print(make(recipe, protocol, args.weights or tower.fetched(recipe.backbone), args.pool, args.out))

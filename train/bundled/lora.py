@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-ADAPTED = ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
-
 
 class Adapted(nn.Module):
     """A linear layer that stays, and a product of two thin matrices beside it that learns."""
@@ -26,6 +24,12 @@ class Adapted(nn.Module):
         found: Tensor = self.linear(values) + (values @ self.down.T) @ self.up.T
         return found
 
+    @property
+    def weight(self) -> Tensor:
+        """The matrix with the learned part in it, for towers that read it past the layer, such as timm's `Eva`."""
+        found: Tensor = self.linear.weight + self.up @ self.down
+        return found
+
     def merged(self) -> nn.Linear:
         """The linear layer with the learned part in its weights."""
         with torch.no_grad():
@@ -33,17 +37,21 @@ class Adapted(nn.Module):
         return self.linear
 
 
+def layers(block: nn.Module, kind: type[nn.Module]) -> list[tuple[nn.Module, str]]:
+    """Where a block has layers of a kind: what holds each, and the name it has there."""
+    names = [name for name, module in block.named_modules() if isinstance(module, kind)]
+    return [(block.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2]) for name in names]
+
+
 def adapt(vit: Any, first: int, rank: int) -> list[nn.Parameter]:
-    """Freeze a tower and put adapters into its blocks from ``first`` on; gives what learns."""
+    """Freeze a tower and adapt every linear layer of its blocks from ``first`` on; gives what learns."""
     for parameter in vit.parameters():
         parameter.requires_grad_(False)
     learning: list[nn.Parameter] = []
     for block in vit.blocks[first:]:
-        for name in ADAPTED:
-            parent, child = name.split(".")
-            holder = getattr(block, parent)
-            adapter = Adapted(getattr(holder, child), rank)
-            setattr(holder, child, adapter)
+        for holder, name in layers(block, nn.Linear):
+            adapter = Adapted(getattr(holder, name), rank)
+            setattr(holder, name, adapter)
             learning += [adapter.down, adapter.up]
     return learning
 
@@ -51,8 +59,5 @@ def adapt(vit: Any, first: int, rank: int) -> list[nn.Parameter]:
 def merge(vit: Any) -> None:
     """Put every adapter's learned part into the weights, in place."""
     for block in vit.blocks:
-        for name in ADAPTED:
-            parent, child = name.split(".")
-            holder = getattr(block, parent)
-            if isinstance(adapter := getattr(holder, child), Adapted):
-                setattr(holder, child, adapter.merged())
+        for holder, name in layers(block, Adapted):
+            setattr(holder, name, getattr(holder, name).merged())

@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from timm.layers import apply_keep_indices_nlc
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -29,7 +31,7 @@ from train.bundled.pairs import Running, learning_rate, normaliser
 from train.bundled.recipe import Recipe
 from train.bundled.tower import fill
 from train.pool import Row
-from unfake.detector.tower import TowerClassifier, passed_on
+from unfake.detector.tower import TowerClassifier, embedded, passed_by, passed_on, summary
 
 BATCH = 32  # views that pass the frozen tower at once
 
@@ -55,7 +57,7 @@ def chances(rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> ND
 
 @dataclass(frozen=True)
 class Seen:
-    """``features`` ``[N, blocks, width]``: class tokens of views; ``which``: of which picture each view is."""
+    """``features`` ``[N, blocks, width]``: summaries of views; ``which``: of which picture each view is."""
 
     features: NDArray[np.float16]
     which: NDArray[np.int64]
@@ -87,7 +89,7 @@ class Seen:
         for start in range(0, len(views), BATCH):
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
                 tokens = passed_on(model.backbone, prepare(torch.from_numpy(np.stack(views[start : start + BATCH]))))
-                kept = [each[:, 0] for number, each in enumerate(tokens) if number in recipe.blocks]
+                kept = [summary(model.backbone, each) for n, each in enumerate(tokens) if n in recipe.blocks]
             found.append(torch.stack(kept, 1).half().numpy())
         return cls(np.concatenate(found), np.repeat(sorted(chosen), 2))
 
@@ -125,24 +127,30 @@ def untuned(recipe: Recipe, weights: Path, head: Head | None = None) -> TowerCla
     return model
 
 
+def thinned(vit: Any, tokens: Tensor, rope: Tensor | None, kept: float) -> tuple[Tensor, Tensor | None]:
+    """A share ``kept`` of each view's patches, drawn at random, with their rotary position embeddings (`embedded`)."""
+    before = vit.num_prefix_tokens
+    count = tokens.shape[1] - before
+    picked = torch.rand(len(tokens), count).argsort(1)[:, : int(count * kept)]
+    patches = torch.gather(tokens[:, before:], 1, picked[:, :, None].expand(-1, -1, tokens.shape[2]))
+    if rope is not None:
+        rope = apply_keep_indices_nlc(tokens, rope, picked)
+        rope = rope.transpose(0, 1) if vit.rope_mixed else rope.unsqueeze(1)  # to all heads, where they have none each
+    return torch.cat([tokens[:, :before], patches], 1), rope
+
+
 def forward(model: TowerClassifier, pixels: Tensor, first: int, kept: float) -> Tensor:
     """Logits ``[N, 2]``; blocks from ``first`` on see the share ``kept`` of the patches, and nothing before learns."""
     vit, found = model.backbone, []
     with torch.no_grad():
-        tokens: Tensor = vit.norm_pre(vit._pos_embed(vit.patch_embed(pixels)))
-        for number, block in enumerate(vit.blocks[:first]):
-            tokens = block(tokens)
-            if number in model.blocks:
-                found.append(nn.functional.normalize(tokens[:, 0].float(), dim=-1))
-        if kept < 1:
-            count = tokens.shape[1] - 1
-            picked = torch.rand(len(tokens), count).argsort(1)[:, : int(count * kept)] + 1
-            patches = torch.gather(tokens, 1, picked[:, :, None].expand(-1, -1, tokens.shape[2]))
-            tokens = torch.cat([tokens[:, :1], patches], 1)
-    for number, block in enumerate(vit.blocks[first:], first):
-        tokens = block(tokens)
+        tokens, rope = embedded(vit, pixels)
+    for number in range(len(vit.blocks)):
+        if number == first and kept < 1:
+            tokens, rope = thinned(vit, tokens, rope, kept)
+        with torch.set_grad_enabled(number >= first and torch.is_grad_enabled()):
+            tokens = passed_by(vit, number, tokens, rope)
         if number in model.blocks:
-            found.append(nn.functional.normalize(tokens[:, 0].float(), dim=-1))
+            found.append(nn.functional.normalize(summary(vit, tokens).float(), dim=-1))
     logits: Tensor = model.classifier(torch.cat(found, -1))
     return logits
 
@@ -160,8 +168,9 @@ class Tuning:
         self.model, self.recipe, self.step = model, recipe, 0
         torch.manual_seed(recipe.seed)
         self.adapters = lora.adapt(model.backbone, recipe.first, recipe.rank)
-        for block in model.backbone.blocks:
-            block.attn.fused_attn = False  # on a CPU the fused kernel's backward takes a third of a step
+        for module in model.backbone.blocks.modules():
+            if hasattr(module, "fused_attn"):
+                module.fused_attn = False  # on a CPU the fused kernel's backward takes a third of a step
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": self.adapters, "peak": recipe.learning_rate},

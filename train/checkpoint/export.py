@@ -80,6 +80,7 @@ def _training(recipe: dict[str, Any]) -> dict[str, Any]:
         "held_out": recipe.get("held_out", []),
         "seed": recipe["seed"],
         "note": note,
+        **({"licence": recipe["licence"]} if "licence" in recipe else {}),
     }
 
 

@@ -22,7 +22,7 @@ from unfake.detector.views import ViewRule
 
 FRONT = """\
 ---
-license: apache-2.0
+{licence}
 library_name: unfake
 pipeline_tag: image-classification
 tags:
@@ -31,6 +31,8 @@ tags:
 ---
 
 """
+# Of those that timm names, what the Hub's metadata takes as they are (https://huggingface.co/docs/hub/repositories-licenses).
+LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0")
 PREDICTIONS = "predictions.csv"
 DELIVERIES = {
     "clean": "as stored",
@@ -40,6 +42,12 @@ DELIVERIES = {
     "heic": "long side at most 2048 px, HEIC quality 90, as a phone stores it",
     "thumb": "long side at most 400 px, JPEG quality 80",
 }
+
+
+def front(licence: str) -> str:
+    """The card's metadata for the Hub, under the licence of the weights that the network was made from."""
+    own = f"license: {licence}" if licence in LICENCES else f"license: other\nlicense_name: {licence}"
+    return FRONT.format(licence=own)
 
 
 def _share(figure: list[float] | None) -> str:
@@ -208,7 +216,7 @@ def card(checkpoint: Checkpoint) -> str:
     training, protocol = config.training, metrics["protocol"]
     limits = config.thresholds
     return (
-        FRONT
+        front(training.get("licence", "apache-2.0"))
         + f"""\
 # {config.name}
 

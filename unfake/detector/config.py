@@ -13,7 +13,7 @@ from unfake.errors import CheckpointCorrupt, CheckpointMismatch
 
 SCHEMA = "unfake.checkpoint/1"
 LABELS = ("real", "fake")
-EFFICIENTNETS, TRANSFORMERS = ("efficientnet_", "tf_efficientnet"), ("vit_",)
+EFFICIENTNETS, TRANSFORMERS = ("efficientnet_", "tf_efficientnet"), ("vit_", "eva")
 CONFIG, ONNX, SAFETENSORS = "config.json", "model.onnx", "model.safetensors"
 METRICS, CARD = "metrics.json", "README.md"
 PLOTS = ("plots/roc.svg", "plots/reliability.svg", "plots/sources.svg")
