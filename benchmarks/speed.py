@@ -100,15 +100,11 @@ def forward(backbone: str, side: int) -> Contender:
 
 def pipeline() -> Contender:
     """A ``transformers`` pipeline with ViT-B/16 at 224 px."""
-    from transformers import (  # noqa: PLC0415 - slow to import
-        ImageClassificationPipeline,
-        ViTConfig,
-        ViTForImageClassification,
-        ViTImageProcessor,
-    )
+    import transformers  # noqa: PLC0415 - slow to import
 
-    model = ViTForImageClassification(ViTConfig(num_labels=2)).eval()
-    classify = ImageClassificationPipeline(model=model, image_processor=ViTImageProcessor(), device="cpu")
+    model = transformers.ViTForImageClassification(transformers.ViTConfig(num_labels=2)).eval()
+    processor = transformers.ViTImageProcessor()
+    classify: Any = transformers.pipeline("image-classification", model=model, image_processor=processor, device="cpu")
     return lambda data: classify(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
