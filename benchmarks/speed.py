@@ -102,9 +102,9 @@ def pipeline() -> Contender:
     """A ``transformers`` pipeline with ViT-B/16 at 224 px."""
     import transformers  # noqa: PLC0415 - slow to import
 
-    model = transformers.ViTForImageClassification(transformers.ViTConfig(num_labels=2)).eval()
-    processor = transformers.ViTImageProcessor()
-    classify: Any = transformers.pipeline("image-classification", model=model, image_processor=processor, device="cpu")
+    hub: Any = transformers  # its types are wrong where configurations take keywords
+    model = hub.ViTForImageClassification(hub.ViTConfig(num_labels=2)).eval()
+    classify = hub.pipeline("image-classification", model=model, image_processor=hub.ViTImageProcessor(), device="cpu")
     return lambda data: classify(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
