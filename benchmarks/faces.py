@@ -10,9 +10,12 @@ within each fold, as the mean over the folds, and by how much it is above that o
 from __future__ import annotations
 
 import argparse
+import json
+import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -82,29 +85,61 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--most", type=int, help="pictures of a source and label (default: as the protocol)")
-    parser.add_argument("--folds", nargs="+", help="only these (default: all)")
+    parser.add_argument("--journal", type=Path, required=True, help="file of what was measured; a later run goes on")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop measuring after so many")
     asked = parser.parse_args()
+    until = time.monotonic() + 60 * asked.minutes
     recipe = Recipe.load(CONFIGS / "large.json")
     if asked.most:
         recipe = recipe.model_copy(update={"measured": asked.most})
     protocol = Protocol.load(CONFIGS / recipe.protocol)
     rows, finder = grouped(read_pool(asked.pool)), FaceDetector()
-    seen: dict[str, list[Portrait]] = defaultdict(list)
-    for fold in asked.folds or protocol.folds:
-        sources = protocol.folds[fold]
-        detector = Detector.load(load_folder(asked.runs / fold / "checkpoint"), "cpu", "f32")
-        tasks = folded(rows, sources, protocol, recipe)
-        for row, *_ in tqdm(tasks, desc=fold, mininterval=20):
-            try:
-                found = portrait(row, detector, finder)
-            except (OSError, ValueError, SyntaxError) as error:
-                print(f"left out: {row.path}: {error}", flush=True)
-                continue
-            if found:
-                seen[fold].append(found)
-        real, fake = (sum(each.fake is label for each in seen[fold]) for label in (False, True))
-        print(f"{fold}: {len(tasks)} pictures; {real} real and {fake} fake with a face of {LEAST_FACE} px", flush=True)
+    folds = protocol.folds.items()
+    tasks = [(name, row) for name, sources in folds for row, *_ in folded(rows, sources, protocol, recipe)]
+    random.Random(protocol.seed).shuffle(tasks)  # noqa: S311 - so that any first part is a sample of all
+    detectors = {name: Detector.load(load_folder(asked.runs / name / "checkpoint"), "cpu", "f32") for name, _ in folds}
+    journal = Journal(asked.journal)
+    for name, row in tqdm(tasks, mininterval=20):
+        if time.monotonic() > until:
+            break
+        if str(row.path) in journal.known:
+            continue
+        try:
+            journal.add(name, row.path, portrait(row, detectors[name], finder))
+        except (OSError, ValueError, SyntaxError) as error:
+            print(f"left out: {row.path}: {error}", flush=True)
+    print(f"{len(journal.known)} of {len(tasks)} pictures measured")
+    seen = journal.seen()
+    for name, group in seen.items():
+        real, fake = (sum(each.fake is label for each in group) for label in (False, True))
+        print(f"{name}: {real} real and {fake} fake with a face of {LEAST_FACE} px")
     report(seen)
+
+
+class Journal:
+    """What was measured, a line of JSON for each picture, in a file that a later run goes on with."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        lines = file.read_text().splitlines() if file.is_file() else []
+        self.known: dict[str, tuple[str, Portrait | None]] = {}
+        for line in lines:
+            fold, path, found = json.loads(line)
+            self.known[path] = (fold, found and Portrait(found["fake"], found["picture"], tuple(found["faces"])))
+
+    def add(self, fold: str, path: Path, found: Portrait | None) -> None:
+        """Keep one picture's."""
+        self.known[str(path)] = (fold, found)
+        with self.file.open("a") as out:
+            print(json.dumps([fold, str(path), found and asdict(found)]), file=out)
+
+    def seen(self) -> dict[str, list[Portrait]]:
+        """The pictures with faces, by fold."""
+        by_fold: dict[str, list[Portrait]] = defaultdict(list)
+        for fold, found in self.known.values():
+            if found:
+                by_fold[fold].append(found)
+        return by_fold
 
 
 def report(seen: Mapping[str, Sequence[Portrait]]) -> None:
