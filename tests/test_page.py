@@ -278,7 +278,9 @@ def test_many_places_in_a_row_end_at_the_last(page: Page, app_url: str) -> None:
     for last in ("pagoda", "landscape", "pagoda"):
         page.evaluate("(last) => { for (const q of ['sky', 'face', 'tree', last]) unfake.go('?q=' + q); }", last)
         expect(page.locator("#query textarea, #query input")).to_have_value(last)
-        expect(page.locator(f'#gallery [data-photo="{"pagoda" if last == "pagoda" else "mountain-path"}"]')).to_be_visible()
+        expect(
+            page.locator(f'#gallery [data-photo="{"pagoda" if last == "pagoda" else "mountain-path"}"]')
+        ).to_be_visible()
 
 
 def test_the_page_works_in_a_frame_that_may_keep_nothing(browser: Browser, app_url: str) -> None:
