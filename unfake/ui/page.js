@@ -63,7 +63,7 @@ window.unfake = (() => {
   function settled(arrived) {
     if (arrived !== where() && again !== where()) { again = where(); trigger(); return []; }
     // The answer on an address may stand below what it was asked with.
-    settle(tabOf(where()) === 'classify' && !(where() in scrolls) && seen($('#verdict [data-sha256], #verdict [role=alert]')) ? '#verdict' : undefined);
+    settle(where().startsWith('?address=') && !(where() in scrolls) ? '#verdict' : undefined);
     return [];
   }
 
