@@ -107,7 +107,15 @@ def line(name: str, changes: Sequence[Change]) -> str:
 def table(answers: Iterable[dict[str, Verdict]]) -> str:
     """A line for each format against PNG, and one for the answer of each picture that is furthest from its PNG's."""
     all_answers = list(answers)
-    columns = ("format", "other label", "real ↔ fake", "became inconclusive", "became decided", "mean change", "largest")
+    columns = (
+        "format",
+        "other label",
+        "real ↔ fake",
+        "became inconclusive",
+        "became decided",
+        "mean change",
+        "largest",
+    )
     lines = [f"| {' | '.join(columns)} |", "|---|" + "--:|" * (len(columns) - 1)]
     names = [name for name in FILES if name != PNG]
     lines += [line(name, [Change(found[PNG], found[name]) for found in all_answers]) for name in names]

@@ -1,6 +1,6 @@
 """The picture that chats show beside a link to the app: ``python -m benchmarks.preview`` (needs Chromium).
 
-Our own icon and words, 1200 × 630 px as Open Graph readers like it, in the 64 colours that keep it small.
+Our own icon and words, 1200 by 630 px as Open Graph readers like it, in the 64 colours that keep it small.
 """
 
 from __future__ import annotations

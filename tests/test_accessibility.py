@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA by axe-core on every tab, in both themes, with no exception of ours."""
+"""WCAG 2.2 AA by axe-core on every tab, in both themes, on a desk and on a phone, with no exception of ours."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from tests.conftest import SAMPLES, opened
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
+@pytest.fixture(params=[(1280, 800), (390, 844)], ids=["desktop", "phone"])
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    return request.param  # type: ignore[no-any-return]
+
+
 @pytest.fixture(params=["light", "dark"])
-def page(browser: Browser, app_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    with opened(browser, app_url, 1280, 800) as found:
+def page(browser: Browser, app_url: str, size: tuple[int, int], request: pytest.FixtureRequest) -> Iterator[Page]:
+    with opened(browser, app_url, *size) as found:
         found.emulate_media(reduced_motion="reduce")
         found.goto(f"{app_url}/?__theme={request.param}")
         expect(found.locator("#home h2")).to_be_focused()
@@ -47,14 +52,28 @@ def test_no_tab_has_a_fault(page: Page) -> None:
     expect(page.locator("#gallery .uf-badge").first).to_be_visible()
     expect(page.locator("#stop")).to_be_hidden()
     assert faults(page) == [], "search"
-    page.locator("#gallery [data-photo]").first.click()
+    doubtful = page.locator("#gallery .uf-tile", has=page.locator(".uf-likely_fake, .uf-inconclusive"))
+    doubtful.first.locator("[data-photo]").click()
     page.locator("#classify-photo").click()
     expect(page.locator("#download .uf-verdict")).to_be_visible()
-    assert faults(page) == [], "details"
+    assert faults(page) == [], "a photo with its verdict"
+    page.locator("#download-photo").click()
+    expect(page.locator("#question section")).to_be_visible()
+    assert faults(page) == [], "the question before a doubtful download"
+    page.locator("#anyway").click()
+    expect(page.locator("#download .uf-taken")).to_be_visible()
+    assert faults(page) == [], "a download"
     page.get_by_role("tab", name="Classify").click()
     page.locator("#picture input[type=file]").set_input_files([SAMPLES / "hiker.jpg", SAMPLES / "espresso.jpg"])
     expect(page.locator("#verdict table tbody tr")).to_have_count(2)
     assert faults(page) == [], "a table of answers"
+    page.locator("#address input, #address textarea").fill("http://127.0.0.1:1/a.jpg")
+    page.locator("#check-address").click()
+    expect(page.locator("#verdict .uf-error")).to_be_visible()
+    assert faults(page) == [], "an error"
+    page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
+    expect(page.locator("#verdict .uf-verdict")).to_be_visible()
+    assert faults(page) == [], "an answer"
     page.get_by_role("tab", name="History").click()
     expect(page.locator("#history tbody tr").first).to_be_visible()
     assert faults(page) == [], "history"

@@ -120,7 +120,8 @@ def test_a_filter_does_not_lie_under_its_caret(page: Page) -> None:
             """(input) => {
                 const pen = document.createElement('canvas').getContext('2d'), style = getComputedStyle(input);
                 pen.font = style.font;
-                const words = input.getBoundingClientRect().left + parseFloat(style.paddingLeft) + pen.measureText(input.value).width;
+                const left = input.getBoundingClientRect().left + parseFloat(style.paddingLeft);
+                const words = left + pen.measureText(input.value).width;
                 const caret = input.parentElement.querySelector('.icon-wrap path').getBoundingClientRect();
                 return words <= caret.left;
             }"""

@@ -83,6 +83,8 @@ def test_a_bad_address_is_answered_in_a_sentence_and_stays_in_its_box(page: Page
     box.fill("http://127.0.0.1:1/a.jpg")
     page.locator("#check-address").click()
     expect(page.locator("#verdict .uf-error")).to_contain_text("Not classified")
+    expect(page.locator("#verdict .uf-error")).to_be_in_viewport()
+    expect(page.locator("#verdict .uf-error")).to_be_focused()
     expect(box).to_have_value("http://127.0.0.1:1/a.jpg")
 
 

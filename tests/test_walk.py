@@ -182,6 +182,8 @@ def test_a_scan_can_be_stopped_and_gone_on_with(page: Page) -> None:
 def test_a_download_stands_in_the_history_and_leads_back(page: Page) -> None:
     search(page, "photo")
     page.locator("#gallery [data-photo]").nth(1).click()
+    expect(page.locator("#details h2")).to_be_focused()
+    title = page.locator("#details h2").inner_text()
     page.locator("#download-photo").click()
     taken, anyway = page.locator("#download .uf-taken"), page.locator("#anyway")
     expect(taken.or_(anyway)).to_be_visible()
@@ -189,7 +191,9 @@ def test_a_download_stands_in_the_history_and_leads_back(page: Page) -> None:
         anyway.click()
     expect(taken).to_be_visible()
     page.get_by_role("tab", name="History").click()
-    page.locator("#history tr", has_text="downloaded").first.locator("a").click()
+    back = page.locator("#history tr", has_text="downloaded").first.locator("a")
+    expect(back).to_have_text(title)
+    back.click()
     expect(page.locator("#details .uf-details")).to_be_visible()
     assert "?photo=" in page.url
 

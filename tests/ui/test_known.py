@@ -26,3 +26,25 @@ def test_only_the_latest_are_kept() -> None:
     assert len(found) == known.MOST
     assert "0" not in found
     assert json.dumps(sorted(found, key=int)[0]) == '"1"'
+
+
+def test_the_verdict_on_an_address_is_given_again_without_a_second_look() -> None:
+    looked: list[str] = []
+
+    def examine(address: str, report: dict[str, str] | None) -> known.Answer:
+        looked.append(address)
+        return f"<p>{address}</p>", report
+
+    found = known.Known()
+    for _ in range(2):
+        assert found.of_address("a", lambda: examine("a", {"schema": "x"})) == ("<p>a</p>", {"schema": "x"})
+    assert looked == ["a"]
+    # where there was no verdict, it is tried again
+    for _ in range(2):
+        found.of_address("b", lambda: examine("b", None))
+    assert looked == ["a", "b", "b"]
+    # and the oldest are forgotten
+    for number in range(known.MOST_ADDRESSES):
+        found.of_address(str(number), lambda: examine("other", {}))
+    found.of_address("a", lambda: examine("a", {}))
+    assert looked[-1] == "a"

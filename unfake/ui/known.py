@@ -36,7 +36,7 @@ class Known(Mapping[str, Check]):
             self._checks.popitem(last=False)
 
     def of_address(self, address: str, examine: Callable[[], Answer]) -> Answer:
-        """The answer on the picture at an address: where a verdict is known it is given again, and nothing is fetched."""
+        """The answer on the picture at an address; a verdict that is known is given again, and nothing is fetched."""
         answer = self._answers.get(address) or examine()
         if answer[1] is not None:
             self._answers[address] = answer

@@ -62,7 +62,8 @@ window.unfake = (() => {
   // is asked for once more; where it can't be had, the page says why and stays.
   function settled(arrived) {
     if (arrived !== where() && again !== where()) { again = where(); trigger(); return []; }
-    settle();
+    // The answer on an address may stand below what it was asked with.
+    settle(where().startsWith('?address=') && !(where() in scrolls) ? '#verdict' : undefined);
     return [];
   }
 
