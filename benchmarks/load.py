@@ -171,7 +171,9 @@ def together(to: App) -> None:
             found.append(to.seen.stat().st_size - before)
             if len(labels) != 1:
                 raise SystemExit(f"The same picture got several verdicts: {', '.join(sorted(labels))}.")
-    print(f"A new picture from {TOGETHER} clients at once, {ROUNDS} times: computed {min(found)} to {max(found)} times.")
+    print(
+        f"A new picture from {TOGETHER} clients at once, {ROUNDS} times: computed {min(found)} to {max(found)} times."
+    )
 
 
 def growth(to: App, total: int) -> None:

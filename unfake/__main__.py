@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     )
     scan = commands.add_parser(
         "scan",
-        help="the same for a whole folder, dataset or bucket, into a Parquet file; the same command goes on after a stop",
+        help="the same for a whole folder, dataset or bucket, into a Parquet file; goes on after a stop",
         description="SOURCE is a folder, an address for fsspec (s3://bucket/pictures, gs://…, hf://…), or a dataset of "
         "the Hugging Face Hub or in a folder: hf:OWNER/NAME[?config=…&split=…&column=…&revision=…]. What is done is "
         "kept in a folder beside the result until all is there.",
@@ -57,9 +57,15 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> i
     )
     scan.add_argument("source", metavar="SOURCE")
     scan.add_argument("--out", type=Path, required=True, metavar="FILE", help="the result, say results.parquet")
-    scan.add_argument("--engine", choices=scans.ENGINES, default=scans.ENGINES[0], help="this machine (default), or a Ray cluster")
     scan.add_argument(
-        "--part", type=_pictures, default=scans.PART, metavar="N", help=f"pictures kept at a time, {scans.PART} by default"
+        "--engine", choices=scans.ENGINES, default=scans.ENGINES[0], help="this machine (default), or a Ray cluster"
+    )
+    scan.add_argument(
+        "--part",
+        type=_pictures,
+        default=scans.PART,
+        metavar="N",
+        help=f"pictures kept at a time, {scans.PART} by default",
     )
     asked = parser.parse_args(arguments)
     if asked.command == "scan":

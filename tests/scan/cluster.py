@@ -12,9 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ray
-from ray.cluster_utils import Cluster
-
 from unfake.scan import cluster, run
 from unfake.scan.part import Part
 from unfake.settings import Settings
@@ -23,6 +20,9 @@ PART = 2
 
 
 def main(source: str, work: Path) -> None:
+    import ray  # noqa: PLC0415 - for this alone, where it is installed
+    from ray.cluster_utils import Cluster  # noqa: PLC0415
+
     settings = Settings(model="unfake-lite0", device="cpu", cache=work / "cache")
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     run.scan(source, work / "here.parquet", settings, sys.stderr, size=PART)
@@ -41,7 +41,7 @@ def main(source: str, work: Path) -> None:
             """Kills the node that made the first part, once both have made one."""
             seen: set[str] = set()
             for part in super().run(source, todo, size, tick):
-                print("node", part.state["node"])
+                sys.stdout.write(f"node {part.state['node']}\n")
                 seen.add(part.state["node"])
                 yield part
                 if len(seen) == 2 and len(nodes) == 2:
@@ -52,7 +52,7 @@ def main(source: str, work: Path) -> None:
     cluster._shard = where  # type: ignore[assignment]
     cluster.Cluster = Watched  # type: ignore[misc]
     run.scan(source, work / "found.parquet", settings, sys.stderr, engine="ray", size=PART)
-    print("killed", 2 - len(nodes))
+    sys.stdout.write(f"killed {2 - len(nodes)}\n")
     ray.shutdown()
     local.shutdown()
 

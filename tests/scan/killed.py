@@ -62,7 +62,7 @@ def main(work: Path) -> None:
             kills += 1
             if ended(source, out, -1, after=after) != 0:
                 raise SystemExit(f"{out.name} was not gone on with")
-    print(kills)
+    sys.stdout.write(f"{kills}\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed (pip install -r requirements-scan.txt)"),
 ]
 
+
 def test_a_machine_of_a_cluster_that_is_lost_loses_nothing_and_nothing_is_there_twice(tmp_path: Path) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415 - comes with ray's requirements
 

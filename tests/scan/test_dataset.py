@@ -29,7 +29,7 @@ PART = 3
 def shard(start: int, pictures: int, *columns: str) -> bytes:
     """A Parquet file with pictures of different bytes in each of these columns, as `datasets` writes it."""
     rows = [{"bytes": jpeg() + b"%d" % number, "path": f"{number}.jpg"} for number in range(start, start + pictures)]
-    table = pa.table({"number": list(range(pictures))} | {column: rows for column in columns or ("image",)})
+    table = pa.table({"number": list(range(pictures))} | dict.fromkeys(columns or ("image",), rows))
     features = ", ".join(f'"{column}": {{"_type": "Image"}}' for column in columns or ("image",))
     features = f'{{"number": {{"dtype": "int64", "_type": "Value"}}, {features}}}'
     table = table.replace_schema_metadata({"huggingface": f'{{"info": {{"features": {features}}}}}'})

@@ -16,7 +16,11 @@ pq = pytest.importorskip("pyarrow.parquet")
 @pytest.mark.slow
 def test_a_scan_that_is_killed_anywhere_loses_at_most_a_part_and_has_nothing_twice(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.scan.killed", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.scan.killed", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     kills = int(ran.stdout)

@@ -68,7 +68,11 @@ def test_a_picture_without_a_verdict_keeps_what_is_known_of_it() -> None:
 
     (part,) = parts(SERVICES, Numbers(2, read), Begin(Shard(0)), 4)
     there, gone = part.rows
-    assert (there.sha256, there.bytes, there.error) == (hashlib.sha256(b"zero").hexdigest(), 4, "Nothing was looked for.")
+    assert (there.sha256, there.bytes, there.error) == (
+        hashlib.sha256(b"zero").hexdigest(),
+        4,
+        "Nothing was looked for.",
+    )
     assert (gone.sha256, gone.bytes, gone.error) == (None, None, "It is not there.")
 
 

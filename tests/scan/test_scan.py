@@ -119,7 +119,12 @@ def test_another_scan_is_not_mixed_in(
     ],
 )
 def test_wrong_input_ends_in_one_sentence(
-    source: str, out: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    source: str,
+    out: str,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     made.use(made.Engine(), monkeypatch)
     made.folder(tmp_path / "one", 1)
@@ -161,5 +166,5 @@ def test_progress_is_told_now_and_then_and_not_for_each_picture() -> None:
 
 def test_ray_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "ray" else find_spec(name))
-    with pytest.raises(ScanError, match="needs ray: pip install -r requirements-scan.txt"):
+    with pytest.raises(ScanError, match=r"needs ray: pip install -r requirements-scan\.txt"):
         run.scan(str(SAMPLES), tmp_path / "out.parquet", Settings(), sys.stderr, engine="ray")

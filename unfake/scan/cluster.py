@@ -1,8 +1,8 @@
 """The engine that scans on a Ray cluster: each task is a shard, and gives its parts as they are done.
 
 Plain tasks instead of Ray Data: how many parts a dataset's shard has is known only when it ends, and each begins where
-the one before it stopped. Ray Data fixes its blocks beforehand, and hands over a shard when all of it is done, so that a
-stop would lose it. Here the process that was asked writes each part as it comes, and begins a shard of a lost machine
+the one before it stopped. Ray Data fixes its tasks beforehand, one for a shard, and a shard of which a part is kept
+could not be begun anew in its middle when its machine is lost. Here the process that was asked writes each part as it comes, and begins a shard of a lost machine
 anew after the last part that is kept: nothing is lost, and nothing is there twice.
 """
 
@@ -16,9 +16,6 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import ray
-from ray.exceptions import RayError, RayTaskError
 
 from unfake.detector import choice
 from unfake.detector.checkpoint import Checkpoint
@@ -46,6 +43,10 @@ class Cluster:
     def __init__(self, settings: Settings) -> None:
         self._settings = replace(settings, store=None)
         self.checkpoint: Checkpoint = choice.choose(settings.model, settings.space_author, settings.hub_token)
+        import ray  # noqa: PLC0415 - there only where it is asked for
+        from ray.exceptions import RayError  # noqa: PLC0415
+
+        self._ray = ray
         try:
             ray.init(
                 log_to_driver=False,
@@ -58,13 +59,15 @@ class Cluster:
 
     def run(self, source: Source, todo: Iterable[Begin], size: int, tick: Callable[[int], None]) -> Iterator[Part]:
         """The parts that are still to be made, each once; those of a shard in order."""
-        key = verdict_key(self.checkpoint)
+        from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415 - as above
+
+        key, ray = verdict_key(self.checkpoint), self._ray
         task = self._task()
         waiting, again = iter(todo), deque[Begin]()
         running: dict[Any, Begin] = {}
         losses: Counter[int] = Counter()
         while True:
-            room = 2 * _machines() - len(running)  # one more for each, so that none waits for this process
+            room = 2 * len(self._nodes()) - len(running)  # one more for each, so that none waits for this process
             while room > 0 and again:
                 begin = again.popleft()
                 running[task.remote(self._settings, key, source, begin, size)] = begin
@@ -88,7 +91,9 @@ class Cluster:
                     raise ScanError(
                         f"The cluster lost shard {begin.shard.number} {MOST_LOSSES} times ({type(error).__name__})."
                     ) from error
-                _log.warning("A machine was lost (%s): shard %d goes on elsewhere.", type(error).__name__, begin.shard.number)
+                _log.warning(
+                    "A machine was lost (%s): shard %d goes on elsewhere.", type(error).__name__, begin.shard.number
+                )
                 again.append(begin)
             else:
                 running[ready] = begin.after(part)
@@ -96,21 +101,18 @@ class Cluster:
                 tick(len(part.rows))
 
     def _task(self) -> Any:
-        processors = min(node["Resources"].get("CPU", 0.0) for node in _nodes())
+        processors = min(node["Resources"].get("CPU", 0.0) for node in self._nodes())
         graphics = 1 if self._settings.device == "cuda" else 0
-        return ray.remote(num_cpus=processors, num_gpus=graphics, max_retries=0, scheduling_strategy="SPREAD")(_shard)
+        return self._ray.remote(num_cpus=processors, num_gpus=graphics, max_retries=0, scheduling_strategy="SPREAD")(
+            _shard
+        )
 
-
-def _nodes() -> list[dict[str, Any]]:
-    """The machines that have processors for tasks."""
-    found = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    if not found:
-        raise ScanError("The Ray cluster has no machine with a processor left.")
-    return found
-
-
-def _machines() -> int:
-    return len(_nodes())
+    def _nodes(self) -> list[dict[str, Any]]:
+        """The machines that have processors for tasks; raises ScanError where there is none."""
+        found = [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+        if not found:
+            raise ScanError("The Ray cluster has no machine with a processor left.")
+        return found
 
 
 def _shard(settings: Settings, key: str, source: Source, begin: Begin, size: int) -> Iterator[Part]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from unfake.batch import Member
-from unfake.errors import PictureTooLarge, ScanError
+from unfake.errors import ScanError
 from unfake.fetch import too_many_bytes
 from unfake.intake import Limits, within
 from unfake.scan.needs import need

@@ -43,7 +43,7 @@ class Files:
             raise ScanError(f"{self.address} cannot be listed ({kind(error)}).") from error
         return sorted(name for name in found if batch.is_picture(_inside(name, root)))
 
-    def open(self, shard: Shard, state: State, limits: Limits) -> _Named:  # noqa: ARG002 - a stretch is read in one go
+    def open(self, shard: Shard, state: State, limits: Limits) -> _Named:
         """The files of a stretch of the list."""
         if self._folder() is not None:
             return _Named([Member(name, partial(read_file, Path(name), limits)) for name in shard.names])

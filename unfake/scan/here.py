@@ -23,9 +23,7 @@ class Here:
         """That gives the verdicts."""
         return self._services.checkpoint
 
-    def run(
-        self, source: Source, todo: Iterable[Begin], size: int, tick: Callable[[int], None]
-    ) -> Iterator[Part]:
+    def run(self, source: Source, todo: Iterable[Begin], size: int, tick: Callable[[int], None]) -> Iterator[Part]:
         """The parts that are still to be made, each once. ``tick`` is told how many pictures more are done."""
         for begin in todo:
             yield from parts(self._services, source, begin, size, lambda: tick(1))

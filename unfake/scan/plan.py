@@ -14,8 +14,8 @@ SCHEMA = "unfake.scan/1"
 
 @dataclass(frozen=True)
 class Plan:
-    """``asked``: the address that was given, without credentials; ``source``: the same with what was found in it (column
-    and commit of a dataset). ``checkpoint``: its `unfake.store.verdict_key`. ``size``: pictures of a part.
+    """``asked``: the address that was given, without credentials; ``source``: the same with what was found in it, the
+    column and commit of a dataset. ``checkpoint``: its `unfake.store.verdict_key`. ``size``: pictures of a part.
 
     ``total``: pictures of the source, None where that is not known. ``splits``: of a dataset's shards, the split and
     the number in it; empty where the shards are stretches of a list of files.

@@ -14,9 +14,7 @@ class Progress:
     ``done``: pictures that an earlier run had done; ``total``: of the source, None where that is not known.
     """
 
-    def __init__(
-        self, out: TextIO, done: int, total: int | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, out: TextIO, done: int, total: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out, self._done, self._total, self._clock = out, done, total, clock
         self._before, self._started = done, clock()
         self._every, self._end = (1.0, "") if out.isatty() else (30.0, "\n")

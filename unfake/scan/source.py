@@ -16,7 +16,7 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shard:
-    """A piece of a source. ``names``: of its files, where it is a stretch of a list; else it is ``index`` of a split."""
+    """A piece of a source: the files ``names`` where it is a stretch of a list, else the shard ``index`` of a split."""
 
     number: int
     names: tuple[str, ...] = ()
