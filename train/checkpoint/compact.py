@@ -60,7 +60,12 @@ def halve_graph(model: onnx.ModelProto, weights: Container[str]) -> None:
     """
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.name not in weights or tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or np.prod(tensor.dims) < _SMALLEST:
+        if (
+            tensor.name not in weights
+            or tensor.data_type != TensorProto.FLOAT
+            or len(tensor.dims) < 2
+            or np.prod(tensor.dims) < _SMALLEST
+        ):
             continue
         name = tensor.name
         half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.fp16")

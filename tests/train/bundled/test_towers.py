@@ -17,7 +17,6 @@ from tests.train.bundled import tiny
 from tests.train.bundled.test_large import CONFIG
 from train.bundled import lora, tuning
 from train.checkpoint import export
-from train.errors import ConfigError
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.runtime import OpenVinoRuntime, TorchRuntime
 from unfake.detector.tower import TowerClassifier, embedded, passed_by, passed_on, summary
