@@ -18,14 +18,15 @@ class Recipe(BaseModel):
     """One network's recipe.
 
     ``backbone``: timm's name of a `VisionTransformer` or an `Eva`, with or without a tag. ``blocks``: what the head
-    reads, their class tokens or, in a tower without one, the mean of their patches. ``first``: the first block with adapters, of ``rank``. ``kept``:
-    share of the patches that those blocks see in training, and ``whole`` the last share of the steps in which they see
-    all. ``modern``: how many times as often a picture of a source outside of ``older`` and ``portrait_sources`` is
-    drawn; ``portraits``: the same for the latter, by label. ``consistency``: where it is over 0, each picture comes
-    twice in a batch, and the squared difference of the two margins weighs so much in the loss. ``seen`` and ``seen_older``: pictures of a source and
-    label that the head is fitted on, with a penalty of ``1 / strength``. ``long_side``: of the decoded pictures, px.
-    ``most``: at most so many pictures of a source among them. ``measured``: pictures of a source and label that are
-    measured at *web*, ``measured_elsewhere`` at the other deliveries.
+    reads, their class tokens or, in a tower without one, the mean of their patches. ``first``: the first block with
+    adapters, of ``rank``. ``kept``: share of the patches that those blocks see in training, and ``whole`` the last
+    share of the steps in which they see all. ``modern``: how many times as often a picture of a source outside of
+    ``older`` and ``portrait_sources`` is drawn; ``portraits``: the same for the latter, by label. ``consistency``:
+    where it is over 0, each picture comes twice in a batch, and the squared difference of the two margins weighs so
+    much in the loss. ``seen`` and ``seen_older``: pictures of a source and label that the head is fitted on, with a
+    penalty of ``1 / strength``. ``long_side``: of the decoded pictures, px. ``most``: at most so many pictures of a
+    source among them. ``measured``: pictures of a source and label that are measured at *web*,
+    ``measured_elsewhere`` at the other deliveries.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -114,5 +115,7 @@ def _sentence(problem: Any) -> str:
     where = ".".join(str(each) for each in problem["loc"])
     if problem["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{where}: {problem['msg']}"
-    known = [each.name for each in fields(Drawing)] if problem["loc"][0] == "drawing" else [*Recipe.model_fields, "extends"]
+    known = (
+        [each.name for each in fields(Drawing)] if problem["loc"][0] == "drawing" else [*Recipe.model_fields, "extends"]
+    )
     return f"unknown key {where!r}: {did_you_mean(str(problem['loc'][-1]), known)}"

@@ -81,8 +81,8 @@ def fetched(backbone: str) -> Path:
         ) from error
     except Exception as error:  # huggingface_hub lets through whatever it meets: network, Hub, disk
         raise RunError(
-            f"the weights of {backbone} cannot be had from the Hub ({type(error.__cause__ or error).__name__}): connect "
-            "this machine, or give a file with --weights"
+            f"the weights of {backbone} cannot be had from the Hub ({type(error.__cause__ or error).__name__}): "
+            "connect this machine, or give a file with --weights"
         ) from error
 
 

@@ -7,6 +7,7 @@ points at them there (ONNX external data): one file instead of two for the most 
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +53,19 @@ def quantise(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-def halve_graph(model: onnx.ModelProto) -> None:
-    """Store the graph's kernels and matrices in fp16, each with a Cast behind it: same numbers as in `halve`."""
+def halve_graph(model: onnx.ModelProto, weights: Container[str]) -> None:
+    """Store the graph's kernels and matrices in fp16, each with a Cast behind it: same numbers as in `halve`.
+
+    ``weights``: their names. What is no weight stays as it is, such as a table of rotary position embeddings.
+    """
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or np.prod(tensor.dims) < _SMALLEST:
+        if (
+            tensor.name not in weights
+            or tensor.data_type != TensorProto.FLOAT
+            or len(tensor.dims) < 2
+            or np.prod(tensor.dims) < _SMALLEST
+        ):
             continue
         name = tensor.name
         half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.fp16")

@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from train.checkpoint.compact import halve, halve_graph, quantise, refer_graph
 from train.errors import RunError, read_object
@@ -24,11 +25,32 @@ from unfake.errors import sentence
 OPSET = 18
 
 
+class FixedPlaces(nn.Module):
+    """Rotary position embeddings of one size of view, where a tower of timm would compute them for each anew."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("table", table.detach().clone(), persistent=False)
+
+    def get_embed(self, shape: object = None) -> Tensor:
+        """What the tower asks for; ``shape``, its grid, is always the same."""
+        table: Tensor = self.get_buffer("table")
+        return table
+
+
+def _fix_places(vit: Any, size: int) -> None:
+    """Let a tower that takes any size read a table instead: OpenVINO cannot split what it computes on the way."""
+    if getattr(vit, "rope", None) is not None and vit.dynamic_img_size:
+        vit.rope = FixedPlaces(vit.rope.get_embed(shape=vit.patch_embed.dynamic_feat_size((size, size))))
+
+
 def write_onnx(graph: ServingGraph, size: int, path: Path) -> None:
     """Export uint8 ``[N, size, size, 3]`` to logits and map, any N, with fp16 kernels.
 
     A tower's matrices are read from the ``model.safetensors`` that lies beside ``path`` already.
     """
+    if isinstance(graph.model, TowerClassifier):
+        _fix_places(graph.model.backbone, size)
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=4096)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +70,7 @@ def write_onnx(graph: ServingGraph, size: int, path: Path) -> None:
         model = onnx.load(raw)
     if isinstance(graph.model, TowerClassifier):
         refer_graph(model, "model.", path.with_name(SAFETENSORS))
-    halve_graph(model)
+    halve_graph(model, {f"model.{name}" for name in graph.model.state_dict()})
     model.producer_name, model.producer_version, model.doc_string = "unfake", "", ""
     for node in model.graph.node:  # stack traces and paths of the exporting machine
         del node.metadata_props[:]

@@ -1,4 +1,4 @@
-"""The second kind of network: the first blocks of a vision transformer, and one linear layer on what they make of the whole view."""
+"""The second kind of network: a vision transformer's first blocks, and one linear layer on what they make of a view."""
 
 from __future__ import annotations
 
