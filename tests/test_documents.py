@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 from train.commands import COMMANDS
@@ -56,3 +58,13 @@ def test_the_settings_are_those_of_the_example() -> None:
     assert explained == example - {"GRADIO_TEMP_DIR"}  # Gradio's own; see "what it keeps"
     read = set(re.findall(r'"(\w+)"', (ROOT / "unfake" / "settings.py").read_text()))
     assert explained <= read | {"HF_TOKEN"}  # read by huggingface_hub
+
+
+def test_the_lock_has_a_version_within_the_bounds_of_each_requirement() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE))
+    files = [ROOT / "requirements.txt", ROOT / "requirements-gpu.txt"]
+    files += [ROOT / "tests" / "requirements.txt", ROOT / "train" / "requirements.txt"]
+    for line in (line for file in files for line in file.read_text().splitlines() if not line.startswith(("#", "-r"))):
+        wanted = Requirement(line)
+        assert wanted.specifier.contains(locked[canonicalize_name(wanted.name)]), line

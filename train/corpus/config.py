@@ -35,6 +35,7 @@ KINDS = {
     "hub": ("train.corpus.sources.hub", "HubSource"),
     "stable_diffusion": ("train.corpus.sources.stable_diffusion", "StableDiffusionSource"),
     "folder": ("train.corpus.sources.folder", "FolderSource"),
+    "table": ("train.corpus.sources.table", "TableSource"),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
