@@ -107,7 +107,7 @@ def refer_graph(model: onnx.ModelProto, prefix: str, weights: Path) -> None:
 
 
 def plain_splits(model: onnx.ModelProto) -> None:
-    """Put a Split where torch writes a sequence and takes its items: OpenVINO wants to know the length of such a one."""
+    """Put a Split where torch writes a sequence and takes its items: OpenVINO cannot read each such one."""
     values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name in ("value", "value_int"):
