@@ -106,6 +106,27 @@ def refer_graph(model: onnx.ModelProto, prefix: str, weights: Path) -> None:
     model.metadata_props.add(key=weights.name, value=sha256_of(weights))
 
 
+def plain_splits(model: onnx.ModelProto) -> None:
+    """Put a Split where torch writes a sequence and takes its items: OpenVINO cannot read each such one."""
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name in ("value", "value_int"):
+            value = helper.get_attribute_value(node.attribute[0])
+            values[node.output[0]] = numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.array(value)
+    nodes = list(model.graph.node)
+    found = []
+    for node in nodes:
+        if node.op_type == "SplitToSequence":
+            taken = {int(values[n.input[1]]): n.output[0] for n in nodes if n.input[:1] == node.output}
+            parts = [taken.get(number, f"{node.output[0]}.{number}") for number in range(max(taken) + 1)]
+            axis = next(each.i for each in node.attribute if each.name == "axis")
+            found.append(helper.make_node("Split", [node.input[0]], parts, axis=axis, num_outputs=len(parts)))
+        elif node.op_type != "SequenceAt":
+            found.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(found)
+
+
 def _put_first(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
     rest = list(model.graph.node)
     del model.graph.node[:]

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from train.checkpoint.compact import halve, halve_graph, quantise, refer_graph
+from train.checkpoint.compact import halve, halve_graph, plain_splits, quantise, refer_graph
 from train.errors import RunError, read_object
 from train.modes import open_up
 from unfake.detector.checkpoint import sha256_of
@@ -69,6 +69,7 @@ def write_onnx(graph: ServingGraph, size: int, path: Path) -> None:
         )
         model = onnx.load(raw)
     if isinstance(graph.model, TowerClassifier):
+        plain_splits(model)
         refer_graph(model, "model.", path.with_name(SAFETENSORS))
     halve_graph(model, {f"model.{name}" for name in graph.model.state_dict()})
     model.producer_name, model.producer_version, model.doc_string = "unfake", "", ""
