@@ -14,7 +14,7 @@ import csv
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -27,7 +27,7 @@ from unfake.catalog.samples import SAMPLES_FOLDER
 from unfake.decoding.codec import Needed
 from unfake.decoding.pool import Opened, shared
 from unfake.detector.checkpoint import BUNDLED, load_folder
-from unfake.detector.detector import Detector
+from unfake.detector.detector import Detection, Detector
 from unfake.evidence import faces, provenance
 from unfake.intake import DEFAULT_LIMITS, Picture, Source
 from unfake.judgement import judge
@@ -68,6 +68,9 @@ class Measured:
 
         return intake.from_bytes(data, Source("upload", ""), DEFAULT_LIMITS, opener=opener)
 
+    def _verdict(self, data: bytes) -> Detection:
+        return self.detector.detect(self._picture(data).pixels)
+
     def _faces(self, data: bytes) -> None:
         picture = self._picture(data, FACES_SIDE)
         found = faces.shared().find(picture.pixels)
@@ -77,12 +80,12 @@ class Measured:
         """Every step on every file."""
         for path in paths:
             data = path.read_bytes()
-            detection = self._timed(path, "verdict", lambda data=data: self.detector.detect(self._picture(data).pixels))
+            detection = self._timed(path, "verdict", partial(self._verdict, data))
             said = self._timed(path, "provenance", partial(provenance.read, data))
             self._timed(path, "join", partial(judge, said, detection.verdict))
             self._timed(path, "faces", partial(self._faces, data))
 
-    def medians(self) -> Mapping[str, np.ndarray]:
+    def medians(self) -> dict[str, np.ndarray]:
         """Milliseconds of each step: for each file the median over the rounds ``[files]``."""
         steps = ("verdict", "provenance", "join", "faces")
         return {step: np.array([np.median(each[step]) for each in self.times.values()]) for step in steps}

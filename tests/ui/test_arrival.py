@@ -25,7 +25,7 @@ async def laid_out(services: Services) -> tuple[Tabs, Callable[..., Updates]]:
         visitor, kept = gr.State(""), gr.State(True)
         asked = classify.build(services, visitor)
         own = history.build(services, visitor, kept)
-        tabs = Tabs(gr.Tabs(), search.build(services), details.build(), asked, own, about.build())
+        tabs = Tabs(gr.Tabs(), search.build(services), details.build(services), asked, own, about.build())
         return tabs, arriving(tabs, services, gr.Textbox())
 
 

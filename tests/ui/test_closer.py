@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,7 +156,8 @@ def test_only_the_very_picture_of_the_report_is_looked_at(tmp_path: Path, monkey
     path.unlink()
     with pytest.raises(PictureError, match="not there"):
         classify.again(Limits(), upload, str(path))
-    for report in (None, {}, [], "x", upload):
+    others: tuple[Any, ...] = (None, {}, [], "x", upload)
+    for report in others:
         with pytest.raises(InputError, match="no picture here"):
             classify.again(Limits(), report, None)
     # at an address, with the limits of every address

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from timm.layers import apply_keep_indices_nlc
+from timm.layers.pos_embed_sincos import apply_keep_indices_nlc
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 

@@ -48,8 +48,8 @@ class Files:
         if self._folder() is not None:
             return _Named([Member(name, partial(read_file, Path(name), limits)) for name in shard.names])
         system, _ = self._system()
-        address = lambda name: without_credentials(system.unstrip_protocol(name))  # noqa: E731
-        return _Named([Member(address(name), partial(_read, system, name, limits)) for name in shard.names])
+        addresses = [(without_credentials(str(system.unstrip_protocol(name))), name) for name in shard.names]
+        return _Named([Member(address, partial(_read, system, name, limits)) for address, name in addresses])
 
     def _folder(self) -> Path | None:
         if "://" not in self.place:

@@ -57,7 +57,7 @@ def connect(
         return gr.update(visible=offered(*given)), ""
 
     show = f"() => document.getElementById('{look.panel.elem_id}')?.scrollIntoView({{block: 'nearest'}})"
-    asked = []
+    asked: list[Any] = []
     for button, look_at in ((look.stability, stability_card), (look.faces, faces_card)):
 
         def answer(*given: Any, look_at: Callable[[Services, bytes], str] = look_at) -> str:

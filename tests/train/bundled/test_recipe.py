@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from timm.models import get_pretrained_cfg
 
 from tests.train.bundled import tiny
 from tests.train.bundled.test_large import CONFIG
@@ -58,7 +59,7 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["pe_core_base", "pe_core_large", "siglip2_base", "dinov3_base"])
 def test_a_shipped_recipe_takes_the_numbers_of_its_weights(name: str) -> None:
     recipe = Recipe.load(CONFIGS / f"{name}.json")
-    source = tower.get_pretrained_cfg(recipe.backbone)
+    source = get_pretrained_cfg(recipe.backbone)
     assert source is not None
     assert (recipe.mean, recipe.std) == (tuple(source.mean), tuple(source.std))
     assert source.hf_hub_id == f"timm/{source.architecture}.{source.tag}"

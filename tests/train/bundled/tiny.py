@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
-from timm.layers import LayerNorm
+from timm.layers.norm import LayerNorm
 from timm.models import generate_default_cfgs, register_model
 from timm.models.eva import Eva, _create_eva
 from timm.models.vision_transformer import VisionTransformer, _create_vision_transformer
