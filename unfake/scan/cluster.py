@@ -1,9 +1,9 @@
 """The engine that scans on a Ray cluster: each task is a shard, and gives its parts as they are done.
 
 Plain tasks instead of Ray Data: how many parts a dataset's shard has is known only when it ends, and each begins where
-the one before it stopped. Ray Data fixes its tasks beforehand, one for a shard, and a shard of which a part is kept
-could not be begun anew in its middle when its machine is lost. Here the process that was asked writes each part as it comes, and begins a shard of a lost machine
-anew after the last part that is kept: nothing is lost, and nothing is there twice.
+the one before it stopped. A task of Ray Data that loses its machine is done again from its beginning. Here the process
+that was asked writes each part as it comes, and begins a shard of a lost machine anew after the last part that is kept:
+nothing is lost, and nothing is there twice.
 """
 
 from __future__ import annotations
