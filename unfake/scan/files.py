@@ -48,8 +48,7 @@ class Files:
         if self._folder() is not None:
             return _Named([Member(name, partial(read_file, Path(name), limits)) for name in shard.names])
         system, _ = self._system()
-        address = lambda name: without_credentials(system.unstrip_protocol(name))  # noqa: E731
-        return _Named([Member(address(name), partial(_read, system, name, limits)) for name in shard.names])
+        return _Named([Member(_address(system, name), partial(_read, system, name, limits)) for name in shard.names])
 
     def _folder(self) -> Path | None:
         if "://" not in self.place:
@@ -85,6 +84,10 @@ class _Named:
 
     def close(self) -> None:
         pass
+
+
+def _address(system: Any, name: str) -> str:
+    return without_credentials(str(system.unstrip_protocol(name)))
 
 
 def _inside(name: str, root: str) -> PurePosixPath:
