@@ -87,6 +87,10 @@ class _Named:
         pass
 
 
+def _address(system: Any, name: str) -> str:
+    return without_credentials(str(system.unstrip_protocol(name)))
+
+
 def _inside(name: str, root: str) -> PurePosixPath:
     return PurePosixPath(name.removeprefix(root))
 
