@@ -48,8 +48,7 @@ class Files:
         if self._folder() is not None:
             return _Named([Member(name, partial(read_file, Path(name), limits)) for name in shard.names])
         system, _ = self._system()
-        addresses = [(without_credentials(str(system.unstrip_protocol(name))), name) for name in shard.names]
-        return _Named([Member(address, partial(_read, system, name, limits)) for address, name in addresses])
+        return _Named([Member(_address(system, name), partial(_read, system, name, limits)) for name in shard.names])
 
     def _folder(self) -> Path | None:
         if "://" not in self.place:
