@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 from tests.conftest import CHROMIUM_FLAGS, ROOT, find_chromium, running_app
 
@@ -20,11 +20,15 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=1.5)
+        page = browser.new_page(
+            viewport={"width": 1280, "height": 1200}, device_scale_factor=1.5, reduced_motion="reduce"
+        )
         page.goto(f"{address}/?tab=classify")
         page.locator("#picture input[type=file]").set_input_files(ROOT / "unfake/catalog/samples" / f"{SAMPLE}.jpg")
         page.locator(".uf-verdict img.uf-heat").wait_for()
         page.wait_for_function("document.querySelector('.uf-verdict img.uf-picture')?.complete")
+        page.wait_for_function("document.activeElement.closest('.uf-verdict')")  # it has been scrolled to
+        page.evaluate("window.scrollTo(0, 0)")
         page.screenshot(path=ROOT / "docs" / "screenshot.png")
         browser.close()
 
