@@ -205,7 +205,10 @@ def test_ctrl_c(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     words = ["pairs", str(pipe), "--pool", "a", "--pixels", "b", "--out", "c"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "train.bundled", *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        ["env", "--default-signal=INT", sys.executable, "-m", "train.bundled", *words],  # background jobs ignore it
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     with pipe.open("w"):  # opens when it reads
         process.send_signal(signal.SIGINT)
