@@ -1,6 +1,6 @@
-"""A scan on two local nodes, one of which is killed in the middle: ``python -m tests.scan.cluster SOURCE WORK``.
+"""A scan on two local nodes; one is killed in the middle of a shard: ``python -m tests.scan.cluster SOURCE WORK``.
 
-Prints on which node each part was made, how many nodes were killed, and what the engine says of it.
+Prints which node was killed, on which node each part that came was made, and what the engine says of it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from unfake.scan import cluster, run
 from unfake.scan.part import Part
 from unfake.settings import Settings
 
-PART = 2
+PART, HELD = 2, 4  # pictures of a part, and the shard that is held
 
 
 def main(source: str, work: Path) -> None:
@@ -30,29 +31,37 @@ def main(source: str, work: Path) -> None:
     nodes = [local.add_node(num_cpus=1) for _ in range(2)]
     os.environ["RAY_ADDRESS"] = local.address
     shard = cluster._shard
+    held, first = work / "held", work / "first"
+    os.mkfifo(held)
 
     def where(*given: Any) -> Iterator[Part]:
-        """The task, with its node in place of the state, which files have no use for."""
+        """The task, with its node in place of the state, which files have no use for; holds one part the first time."""
+        node = ray.get_runtime_context().get_node_id()
         for part in shard(*given):
-            yield Part(part.shard, part.number, part.rows, {"node": ray.get_runtime_context().get_node_id()}, part.last)
+            if part.shard == HELD and not first.exists():
+                first.touch()
+                held.write_text(node)  # waits until it is read
+                threading.Event().wait()
+            yield Part(part.shard, part.number, part.rows, {"node": node}, part.last)
 
-    class Watched(cluster.Cluster):
+    def kill() -> None:
+        """End the node that holds the part, once it does."""
+        victim = held.read_text()
+        sys.stdout.write(f"killed {victim}\n")
+        local.remove_node(next(node for node in nodes if node.node_id == victim), allow_graceful=False)
+
+    class Told(cluster.Cluster):
         def run(self, source: Any, todo: Any, size: int, tick: Any) -> Iterator[Part]:
-            """Kills the node that made the first part, once both have made one."""
-            seen: set[str] = set()
             for part in super().run(source, todo, size, tick):
                 sys.stdout.write(f"node {part.state['node']}\n")
-                seen.add(part.state["node"])
                 yield part
-                if len(seen) == 2 and len(nodes) == 2:
-                    victim = next(node for node in nodes if node.node_id == part.state["node"])
-                    local.remove_node(victim, allow_graceful=False)
-                    nodes.remove(victim)
 
     cluster._shard = where  # type: ignore[assignment]
-    cluster.Cluster = Watched  # type: ignore[misc]
+    cluster.Cluster = Told  # type: ignore[misc]
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
     run.scan(source, work / "found.parquet", settings, sys.stderr, engine="ray", size=PART)
-    sys.stdout.write(f"killed {2 - len(nodes)}\n")
+    killer.join()
     ray.shutdown()
     local.shutdown()
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,10 @@ from tests.scan import made
 from unfake.__main__ import main
 from unfake.errors import ScanError
 from unfake.scan import needs, run
+from unfake.scan.part import Begin, Part
 from unfake.scan.progress import Progress
 from unfake.scan.result import Result
+from unfake.scan.source import Source
 from unfake.settings import Settings
 
 pq = pytest.importorskip("pyarrow.parquet")
@@ -86,6 +90,23 @@ def test_a_scan_that_was_stopped_goes_on_with_what_is_left(tmp_path: Path, monke
     assert sorted(Path(name).name for name in second.asked) == ["004.jpg", "005.jpg", "006.jpg"]
     assert [Path(name).name for name in pq.read_table(out)["source"].to_pylist()] == [f"{n:03}.jpg" for n in range(7)]
     assert not out.with_name("out.parquet.parts").exists()
+
+
+def test_a_result_is_not_made_while_a_part_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Forgets(made.Engine):
+        def run(self, source: Source, todo: Iterable[Begin], *how: Any) -> Iterator[Part]:
+            return super().run(source, list(todo)[1:], *how)
+
+    folder, out = made.folder(tmp_path / "source", 5), tmp_path / "out.parquet"
+    made.use(Forgets(), monkeypatch)
+    assert scanned(folder, out) == 2
+    assert "parts of the scan are missing" in capsys.readouterr().err
+    assert not out.exists()
+    made.use(made.Engine(), monkeypatch)
+    scanned(folder, out)
+    assert pq.read_table(out).num_rows == 5
 
 
 def test_another_scan_is_not_mixed_in(

@@ -68,6 +68,8 @@ def scan(
         for part in works.run(source, result.todo(plan), plan.size, progress.tick):
             result.add(part)
         progress.close()
+        if next(result.todo(plan), None) is not None:
+            raise ScanError("Some parts of the scan are missing: the same command goes on with them.")
         result.join(plan)
         return result.summary()
 
