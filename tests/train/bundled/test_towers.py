@@ -62,7 +62,7 @@ def test_the_app_computes_what_torch_does(kind: str, tmp_path: Path) -> None:
     graph = ov.Core().compile_model(checkpoint.onnx_path, "CPU", exactly)
     np.testing.assert_allclose(graph([shown])[0], theirs, atol=1e-5)
     np.testing.assert_allclose(OpenVinoRuntime(checkpoint, "bf16").run(shown)[0], theirs, atol=0.1)
-    assert np.ptp(theirs[:, 1]) > 0.05  # the views differ
+    assert np.ptp(theirs[:, 1]) > 0.01  # the views differ, by far more than the graphs
 
 
 @every_kind
