@@ -119,6 +119,18 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+SETTLED = """
+() => !document.querySelector('.pending, .translucent')
+  && document.getAnimations().every((each) => each.playState !== 'running')
+  && [...document.images].every((each) => each.complete || each.loading === 'lazy')
+"""
+
+
+def settled(page: Page) -> None:
+    """Wait until nothing on the page is on its way or fades any more."""
+    page.wait_for_function(SETTLED)
+
+
 @contextmanager
 def opened(browser: Browser, address: str, width: int, height: int, *allowed: str) -> Iterator[Page]:
     """The page at ``address``, in a browser that reaches nothing but it and what begins with ``allowed``."""

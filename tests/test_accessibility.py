@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import SAMPLES, opened
+from tests.conftest import SAMPLES, opened, settled
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -27,15 +27,9 @@ def page(browser: Browser, app_url: str, size: tuple[int, int], request: pytest.
         yield found
 
 
-SETTLED = """
-() => !document.querySelector('.pending, .translucent')
-  && document.getAnimations().every((each) => each.playState !== 'running')
-"""
-
-
 def faults(page: Page) -> list[str]:
     """What axe finds once nothing fades any more."""
-    page.wait_for_function(SETTLED)
+    settled(page)
     found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 

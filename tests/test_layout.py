@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import SAMPLES, opened
+from tests.conftest import SAMPLES, opened, settled
 
 # Layout Instability API: the shifts that followed no input of the visitor.
 OBSERVE = """
@@ -16,10 +16,6 @@ window.shifts = 0;
 new PerformanceObserver((list) => {
   for (const each of list.getEntries()) if (!each.hadRecentInput) window.shifts += each.value;
 }).observe({type: 'layout-shift', buffered: true});
-"""
-SETTLED = """
-() => !document.querySelector('.pending, .translucent')
-  && [...document.images].every((each) => each.complete || each.loading === 'lazy')
 """
 GOOD = 0.1  # https://web.dev/articles/cls
 TABS = ("home", "search", "details", "classify", "history", "about")
@@ -38,7 +34,7 @@ TOO_WIDE = """
 
 def shifted(page: Page) -> float:
     """The layout shift since the last question, once all is drawn."""
-    page.wait_for_function(SETTLED)
+    settled(page)
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return float(page.evaluate("() => { const all = window.shifts; window.shifts = 0; return all; }"))
 
