@@ -140,5 +140,5 @@ def test_the_app_pulls_what_was_published_and_classifies(checkpoint: Path, hub: 
         status = client.predict(api_name="/status")
     assert report["detector"]["checkpoint"] == load_folder(checkpoint).id
     assert report["detector"]["notice"] is None
-    assert 0 < report["verdict"]["probability"] < 1
+    assert 0 <= report["verdict"]["probability"] <= 1  # one so small may be wholly sure
     assert status["checkpoint"]["repository"] == REPOSITORY
