@@ -104,6 +104,16 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture
+def command_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a command of the app finds in the environment: the small checkpoint, and nothing of this machine's own."""
+    monkeypatch.setenv("UNFAKE_MODEL", "unfake-lite0")
+    monkeypatch.setenv("UNFAKE_DEVICE", "cpu")
+    monkeypatch.setenv("UNFAKE_STORE", "memory")
+    monkeypatch.setenv("UNFAKE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("UNSPLASH_ACCESS_KEY", raising=False)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; where there is none the tests skip, unless UNFAKE_REQUIRE_BROWSER is 1."""

@@ -19,13 +19,7 @@ from unfake.services import Answer
 REAL = "pagoda.jpg"
 
 
-@pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("UNFAKE_MODEL", "unfake-lite0")
-    monkeypatch.setenv("UNFAKE_DEVICE", "cpu")
-    monkeypatch.setenv("UNFAKE_STORE", "memory")
-    monkeypatch.setenv("UNFAKE_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.delenv("UNSPLASH_ACCESS_KEY", raising=False)
+pytestmark = pytest.mark.usefixtures("command_settings")
 
 
 @pytest.fixture
