@@ -76,6 +76,7 @@ def test_the_stability_of_an_answer_is_shown_when_it_is_asked_for(page: Page, se
         expect(line.locator(f".uf-badge.uf-{verdict.label.value} svg")).to_be_visible()
         expect(line).to_contain_text(f"{percent(verdict.probability or 0)} probability of AI")
     expect(panel.locator("[aria-live=polite] .uf-look")).to_be_visible()
+    expect(panel).to_contain_text("Read by unfake-lite0@")
     settled(page)
     assert Axe().run(page, context="#own-closer").response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -96,6 +97,7 @@ def test_the_faces_are_shown_when_they_are_asked_for(page: Page, tmp_path: Path)
     expect(lines.last).to_contain_text("too small to judge")
     expect(panel).to_contain_text("3 faces were found, 1 of them too small to judge.")
     expect(panel).to_contain_text("no part of the verdict")
+    expect(panel).to_contain_text("Read by unfake-lite0@")
     expect(panel.locator("img")).to_have_attribute("alt", "The picture with 3 numbered boxes around its faces")
     settled(page)
     assert Axe().run(page, context="#own-closer").response["violations"] == []

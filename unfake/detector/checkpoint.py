@@ -14,7 +14,7 @@ from typing import Any, Literal
 from unfake.detector.config import CARD, CONFIG, METRICS, ONNX, PLOTS, SAFETENSORS, CheckpointConfig
 from unfake.errors import CheckpointCorrupt, CheckpointNotFound
 
-SMALL = Path(__file__).parent / "bundled" / "unfake-lite0"  # less to keep and to compute on small pictures, and seldom sure
+SMALL = Path(__file__).parent / "bundled" / "unfake-lite0"  # faster on small pictures, and seldom sure
 BUNDLED = SMALL.with_name("unfake-clip")  # what speaks unless something else is asked for
 
 Origin = Literal["bundled", "folder", "hub"]

@@ -75,7 +75,7 @@ def connect(
 def stability_card(services: Services, data: bytes) -> str:
     """The four verdicts of a picture file in one strip; raises PictureError, CheckpointError."""
     found = services.stability(data)
-    return render("stability", verdicts=found.verdicts, summary=_summary(found))
+    return render("stability", verdicts=found.verdicts, summary=_summary(found), checkpoint=found.checkpoint)
 
 
 def _summary(found: Stability) -> str:
@@ -95,7 +95,7 @@ def faces_card(services: Services, data: bytes) -> str:
     """The picture with numbered boxes, and what is read off each; raises PictureError, FacesFailed, CheckpointError."""
     found = services.faces(data)
     source = overlay.numbered(found.pixels, [face.box for face in found.found])
-    return render("faces", faces=found.found, summary=_faces(found), source=source)
+    return render("faces", faces=found.found, summary=_faces(found), source=source, checkpoint=found.checkpoint)
 
 
 def _faces(found: Faces) -> str:
