@@ -7,9 +7,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from unfake.catalog.samples import SAMPLES_FOLDER
-from unfake.services import Services
-from unfake.settings import Settings
+from unfake import errors
+
+sys.excepthook = errors.ended  # before the imports that take seconds
+
+from unfake.catalog.samples import SAMPLES_FOLDER  # noqa: E402
+from unfake.services import Services  # noqa: E402
+from unfake.settings import Settings  # noqa: E402
 
 settings = Settings.from_env(dotenv=Path(__file__).with_name(".env"))
 services = Services(settings)

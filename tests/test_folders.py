@@ -76,6 +76,20 @@ def test_only_what_is_old_is_swept_away(tmp_path: Path) -> None:
     assert list(old.parent.iterdir()) == [new]
 
 
+def test_folders_in_which_nothing_has_been_for_long_go_and_others_stay(tmp_path: Path) -> None:
+    long_empty, just_empty, used = (tmp_path / name for name in ("long", "just", "used"))
+    for folder in (long_empty / "within", just_empty, used):
+        folder.mkdir(parents=True)
+    (used / "new.jpg").write_bytes(b"picture")
+    for folder in (long_empty / "within", used, tmp_path):
+        os.utime(folder, (time.time() - 4000,) * 2)
+    folders.sweep(tmp_path, 3600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["just", "long", "used"]
+    os.utime(long_empty, (time.time() - 4000,) * 2)  # its own clock began when the folder in it went
+    folders.sweep(tmp_path, 3600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["just", "used"]
+
+
 def test_what_is_over_the_room_goes_the_oldest_first(tmp_path: Path) -> None:
     for age, name in enumerate(("new", "older", "oldest")):
         (tmp_path / name).write_bytes(b"1234")

@@ -40,6 +40,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 STOPPED = 130  # as shells have it for Ctrl-C: 128 and the number of SIGINT
 
@@ -210,3 +211,11 @@ def status(work: Callable[[], int], failed: int, say: Callable[[BaseException], 
     except Exception as error:
         sys.stderr.write(f"{say(error)}\n")
         return failed
+
+
+def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """As `sys.excepthook`: Ctrl-C leaves one sentence on stderr, also while a program is still importing its parts."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write(f"{sentence(error)}\n")
+    else:
+        sys.__excepthook__(kind, error, trace)

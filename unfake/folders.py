@@ -83,15 +83,22 @@ def keep(folder: Path, name: str, data: bytes, digest: str) -> Path:
 
 
 def sweep(folder: Path, seconds: float, most: float = float("inf")) -> None:
-    """Delete the files under ``folder`` older than ``seconds``, and the oldest while all are over ``most`` bytes."""
-    room = most
+    """Delete the files under ``folder`` older than ``seconds``, and the oldest while all are over ``most`` bytes.
+
+    Folders in it in which nothing has been for ``seconds`` go as well.
+    """
+    room, oldest = most, time.time() - seconds
     for path, facts in sorted(_files(folder), key=lambda found: -found[1].st_mtime):
         room -= facts.st_size
-        if room < 0 or facts.st_mtime < time.time() - seconds:
+        if room < 0 or facts.st_mtime < oldest:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 _log.warning("%s cannot be deleted: %s", path.name, error)
+    for within, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):  # not empty, or gone meanwhile
+            if within != str(folder) and os.lstat(within).st_mtime < oldest:
+                os.rmdir(within)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
