@@ -98,7 +98,7 @@ def sweep(folder: Path, seconds: float, most: float = float("inf")) -> None:
     for within, _, _ in os.walk(folder, topdown=False):
         with suppress(OSError):  # not empty, or gone meanwhile
             if within != str(folder) and os.lstat(within).st_mtime < oldest:
-                os.rmdir(within)
+                Path(within).rmdir()
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
