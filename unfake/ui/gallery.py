@@ -119,7 +119,9 @@ def load(
     }
 
 
-def scan(tab: Gallery, services: Services, shown: Shown, known: Known, hide: bool) -> Iterator[Updates]:
+def scan(
+    tab: Gallery, services: Services, shown: Shown, known: Known, hide: bool, visitor: str = ""
+) -> Iterator[Updates]:
     """Check what is shown and not yet checked; yields updates as it goes on, and ends where something else is shown."""
     known.gallery = shown
     waiting = [photo for photo in shown.photos if photo.id not in known or known[photo.id].report is None]
@@ -127,7 +129,7 @@ def scan(tab: Gallery, services: Services, shown: Shown, known: Known, hide: boo
     yield running | {tab.progress: grid.progress(0, len(waiting))}
     drawn = time.monotonic()
     try:
-        for done, check in enumerate(services.scan(waiting), start=1):
+        for done, check in enumerate(services.scan(waiting, visitor), start=1):
             known.add(check)
             if known.gallery is not shown:
                 return
