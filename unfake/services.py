@@ -110,7 +110,8 @@ class Answer:
         report, found = self.report, [""] * 7
         if report is not None:
             number = "" if report.probability is None else f"{report.probability:.4f}"
-            what = (report.label.value, report.ground.value, number, report.headline, report.reason)
+            reason = " ".join(filter(None, (report.warning, report.reason)))
+            what = (report.label.value, report.ground.value, number, report.headline, reason)
             found = [*what, report.checkpoint, report.picture.sha256]
         return [spreadsheet_cell(each) for each in (self.name, *found, self.error or "")]
 

@@ -130,8 +130,13 @@ def test_a_batch_asks_the_server_once(page: Page) -> None:
     expect(bar).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.post_data or "") if "/queue/join" in request.url else None)
-    drawn = "window.drawn = 0; new MutationObserver(() => window.drawn++).observe(verdict, {childList: true, subtree: true})"
-    page.evaluate(drawn.replace("verdict", "document.querySelector('#verdict')"))
+    page.evaluate(
+        """() => {
+            window.drawn = 0;
+            const place = document.querySelector('#verdict');
+            new MutationObserver(() => window.drawn++).observe(place, {childList: true, subtree: true});
+        }"""
+    )
     page.locator("#picture input[type=file]").set_input_files(sorted(SAMPLES.glob("*.jpg"))[:6])
     expect(page.locator("#verdict .uf-count")).to_contain_text("6 pictures")
     expect(bar).to_be_hidden()  # there is no longer one picture
