@@ -323,8 +323,9 @@ def find_a_photo(hands: Hands) -> None:
     for count in (24, 36, 48):
         hands.go(page.locator("#more"))
         expect(tiles).to_have_count(count)
+        expect(tiles.nth(count - 12).locator("[data-photo]")).to_be_focused()
     photo = tiles.nth(40).locator("[data-photo]")
-    hands.go(photo, back=True)
+    hands.go(photo)
     title = page.locator("#details h2")
     expect(title).to_be_focused()
     hands.stands("photo 41")
@@ -342,7 +343,8 @@ def take_photos(hands: Hands) -> None:
     """Download one that is likely real and one that is doubtful, each with its proof."""
     page = hands.page
     for label, asked in ((".uf-likely_real", False), (".uf-likely_fake", True)):
-        hands.go(page.locator("#gallery .uf-tile", has=page.locator(label)).first.locator("[data-photo]"), back=True)
+        photo = page.locator("#gallery .uf-tile", has=page.locator(label)).first.locator("[data-photo]")
+        hands.go(photo, back=not asked)  # from photo 41, and then from the one before
         expect(page.locator("#details h2")).to_be_focused()
         with page.expect_download() as arriving:
             hands.go(page.locator("#download-photo"))

@@ -138,7 +138,7 @@ def _connect_gallery(services: Services, search_tab: SearchTab, key: gr.State, k
         [tab.grid, tab.more, tab.scan, tab.stop, tab.hide, tab.progress, tab.shown],
         trigger_mode="once",
         **PRIVATE,
-    )
+    ).then(None, js="() => window.unfake.more()", **PRIVATE)
     # The buttons change only after the scan has ended: what it had sent before may still be on its way.
     tab.stop.click(None, cancels=[scanning], show_progress="hidden", **PRIVATE).then(
         lambda: gallery.rested(tab) | {tab.progress: grid.stopped()},

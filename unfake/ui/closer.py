@@ -31,7 +31,7 @@ class CloserLook:
 
 def build(name: str) -> CloserLook:
     """Lay it out; ``name`` begins the ids of its elements."""
-    with gr.Row(visible=False, elem_id=f"{name}-closer-bar") as bar:
+    with gr.Row(visible=False, equal_height=True, elem_id=f"{name}-closer-bar") as bar:
         stability = gr.Button("How stable is this answer?", size="md", min_width=200, elem_id=f"{name}-stability")
         faces = gr.Button("Look at the faces", size="md", min_width=200, elem_id=f"{name}-faces")
     spoken = "element.setAttribute('aria-live', 'polite');"

@@ -80,7 +80,8 @@ window.unfake = (() => {
       const within = $(selector || '#place-' + name);
       const headings = within ? [...within.querySelectorAll('[data-heading], h2[tabindex], h3[tabindex], [role=alert]')] : [];
       const left = back !== undefined && name === 'search' && $(`#gallery [data-photo="${CSS.escape(chosen[where()] || '')}"]`);
-      const heading = headings.find((each) => seen(each) && each.matches('[data-heading]')) || headings.find(seen);
+      const first = (kind) => headings.find((each) => seen(each) && each.matches(kind));
+      const heading = first('[data-heading]') || first('h2, h3') || first('*');
       if (back !== undefined) window.scrollTo(0, back);
       if (!heading) return;
       if (!heading.hasAttribute('tabindex')) heading.setAttribute('tabindex', '-1');
@@ -142,6 +143,12 @@ window.unfake = (() => {
       name.replaceChildren(link);
     }
   }
+
+  // After "Load more": on to the first photo that is new, which stands where the button was.
+  const photos = () => [...document.querySelectorAll('#gallery [data-photo]')];
+  let before = 0;
+  document.addEventListener('click', (event) => { if (event.target.closest?.('#more')) before = photos().length; }, true);
+  function more() { requestAnimationFrame(() => photos()[before]?.focus({preventScroll: true})); }
 
   // The download that an answer offers starts once.
   function download() {
@@ -208,7 +215,7 @@ window.unfake = (() => {
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const tab = event.target.closest?.('[role=tab]'), photo = event.target.closest?.('#gallery [data-photo]');
-    const all = tab ? [...tab.parentElement.querySelectorAll('[role=tab]')].filter(seen) : photo ? [...document.querySelectorAll('#gallery [data-photo]')] : [];
+    const all = tab ? [...tab.parentElement.querySelectorAll('[role=tab]')].filter(seen) : photo ? photos() : [];
     const at = all.indexOf(tab || photo), to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: tab && 0, End: tab && all.length - 1}[event.key];
     const next = tab ? all.at(to % all.length) : all[to];
     if (at < 0 || !Number.isInteger(to) || !next) return;
@@ -218,5 +225,5 @@ window.unfake = (() => {
   });
   window.addEventListener('popstate', arrive);
   history.scrollRestoration = 'manual';
-  return {key, where, go, search, address, at, settle, settled, thumbs, fill, download, ready: (call) => { trigger = call; }};
+  return {key, where, go, search, address, at, settle, settled, thumbs, fill, more, download, ready: (call) => { trigger = call; }};
 })();
