@@ -233,6 +233,15 @@ def test_several_pictures_and_a_zip_make_a_table(page: Page, tmp_path: Path) -> 
     table = saving.value.path().read_text(encoding="utf-8-sig").splitlines()
     assert len(table) == 5
     assert '"two.zip/espresso.jpg"' in "".join(table)
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="JSON").click()
+    reports = [row["report"] for row in json.loads(saving.value.path().read_text()) if row["report"]]
+    names = {"hiker.jpg", "two.zip/astronaut.jpg", "two.zip/espresso.jpg"}  # and nowhere this server's own paths
+    assert {report["picture"]["source"]["name"] for report in reports} == names
+    tab(page, "History")
+    for name in names:
+        row = page.locator("#history tbody tr").filter(has=page.get_by_text(name, exact=True))
+        expect(row.locator(".uf-thumb img")).to_be_visible()
 
 
 def test_the_game_reveals_what_the_three_are(page: Page) -> None:

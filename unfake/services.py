@@ -263,13 +263,16 @@ class Services:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def classify_batch(self, paths: Sequence[Path], visitor: str | None = None) -> Iterator[Answer]:
+    def classify_batch(
+        self, paths: Sequence[Path], visitor: str | None = None, names: Sequence[str] | None = None
+    ) -> Iterator[Answer]:
         """Classify files, and what is in folders and ZIP files, one after another; one failure stops no other.
 
+        ``names``: what the files are called by their owner, where that is not their path.
         Raises CheckpointError when there is no detector. Closing the iterator stops it.
         """
         self.wait()
-        for member in batch.members(paths, self.settings.limits):
+        for member in batch.members(paths, self.settings.limits, names):
             yield self.answer(member, visitor)
 
     def answer(self, member: Member, visitor: str | None = None, *, thumbnail: bool = True) -> Answer:

@@ -61,7 +61,7 @@ def build(services: Services) -> DetailsTab:
         classify = gr.Button("Classify", variant="primary", visible=False, elem_id="classify-photo")
         download = gr.Button("Download", visible=False, elem_id="download-photo")
     question = gr.HTML("", elem_id="question")
-    with gr.Row():
+    with gr.Row(equal_height=True):
         another = gr.Button("Find another", variant="primary", visible=False, elem_id="another")
         anyway = gr.Button("Download anyway", visible=False, elem_id="anyway")
     panel = gr.HTML("", elem_id="download")

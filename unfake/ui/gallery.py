@@ -58,7 +58,7 @@ class Gallery:
 Updates = dict[Any, Any]
 EMPTY = message(
     "No search yet",
-    "Type what you are looking for, or take a suggestion. “Check these results” then marks each picture that was found.",
+    "Type what you are looking for, or take a suggestion. “Check these results” then marks each picture it found.",
 )
 
 

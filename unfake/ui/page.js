@@ -98,7 +98,7 @@ window.unfake = (() => {
 
   // Thumbnails for the History, kept here and nowhere else, with the way back to the photo.
   function thumbs() {
-    for (const card of document.querySelectorAll(':is(.uf-verdict, .uf-taken, .uf-tile)[data-sha256]')) {
+    for (const card of document.querySelectorAll(':is(.uf-verdict, .uf-taken, .uf-tile, .uf-sortable tr)[data-sha256]')) {
       const image = card.querySelector('img'), photo = card.dataset.of || null;
       if (card.dataset.noted || !(image || card.dataset.thumb)) continue;
       card.dataset.noted = 'yes';
