@@ -1,8 +1,12 @@
-"""WCAG 2.2 AA by axe-core on every tab, in both themes, with no exception of ours."""
+"""WCAG 2.2 AA by axe-core on every tab, in both themes, at every width, with no exception of ours.
+
+One page for each theme: at each place it is made as narrow as a phone and wide again, since opening it takes longest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,25 +17,33 @@ from tests.conftest import SAMPLES, opened, settled
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
-@pytest.fixture(params=[(1280, 800)], ids=["desktop"])
-def size(request: pytest.FixtureRequest) -> tuple[int, int]:
-    return request.param  # type: ignore[no-any-return]
+PHONE, DESKTOP = (390, 844), (1280, 800)
+SIZES = {"light": ((320, 640), PHONE, DESKTOP), "dark": (PHONE, DESKTOP)}  # the last is what the walk goes on in
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(browser: Browser, app_url: str, size: tuple[int, int], request: pytest.FixtureRequest) -> Iterator[Page]:
-    with opened(browser, app_url, *size) as found:
-        found.emulate_media(reduced_motion="reduce")
-        found.goto(f"{app_url}/?__theme={request.param}")
-        expect(found.locator("#home h2")).to_be_focused()
+def theme(request: pytest.FixtureRequest) -> Literal["light", "dark"]:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def page(browser: Browser, app_url: str, theme: Literal["light", "dark"]) -> Iterator[Page]:
+    with opened(browser, app_url, *DESKTOP) as found:
+        found.emulate_media(color_scheme=theme, reduced_motion="reduce")
         yield found
 
 
 def faults(page: Page) -> list[str]:
-    """What axe finds once nothing fades any more."""
-    settled(page)
-    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+    """What axe finds at each width once nothing fades any more."""
+    found = []
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    assert page.evaluate("document.body.classList.contains('dark')") == dark
+    for width, height in SIZES["dark" if dark else "light"]:
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page)
+        violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+        found += [f"{width} px: {rule['id']}: {node['html'][:200]}" for rule in violations for node in rule["nodes"]]
+    return found
 
 
 def test_no_tab_has_a_fault(page: Page) -> None:
@@ -76,17 +88,26 @@ def test_no_tab_has_a_fault(page: Page) -> None:
     assert faults(page) == [], "about"
 
 
-def test_tabs_and_pictures_are_reached_by_keyboard(page: Page) -> None:
-    page.get_by_role("link", name="Get started").press("Enter")
-    box = page.locator("#query textarea, #query input")
-    box.fill("animal")
-    box.press("Enter")
-    pictures = page.locator("#gallery [data-photo]")
-    expect(page.locator("#gallery [data-heading]")).to_be_focused()
-    pictures.first.focus()
-    page.keyboard.press("ArrowRight")
-    expect(pictures.nth(1)).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.locator("#details h2")).to_be_focused()
-    page.locator("#classify-photo").press("Enter")
-    expect(page.locator("#download .uf-verdict h2")).to_be_focused()
+def test_arrow_keys_move_between_tabs_and_between_pictures(browser: Browser, app_url: str) -> None:
+    with opened(browser, app_url, 1280, 800) as page:
+        page.get_by_role("tab", name="Home").focus()
+        for key, name in (("ArrowLeft", "About"), ("ArrowRight", "Home"), ("End", "About"), ("Home", "Home")):
+            page.keyboard.press(key)
+            expect(page.get_by_role("tab", name=name)).to_be_focused()
+            expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+            expect(page.locator(f"#place-{name.lower()}")).to_be_visible()
+        page.keyboard.press("ArrowRight")
+        expect(page).to_have_url(f"{app_url}/?tab=search")  # a place that Back leads away from
+        box = page.locator("#query textarea, #query input")
+        box.fill("animal")
+        box.press("Enter")
+        pictures = page.locator("#gallery [data-photo]")
+        expect(page.locator("#gallery [data-heading]")).to_be_focused()
+        pictures.first.focus()
+        for key, number in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+            page.keyboard.press(key)
+            expect(pictures.nth(number)).to_be_focused()
+        # in a field they move the caret, and the tabs stay
+        box.press("Home")
+        expect(page.get_by_role("tab", name="Search")).to_have_attribute("aria-selected", "true")
+        expect(box).to_be_focused()

@@ -25,6 +25,15 @@ def test_a_folder_gives_its_pictures_in_order_and_no_hidden_ones(tmp_path: Path)
     assert names(tmp_path) == [str(tmp_path / name) for name in ("a.png", "b.JPG", "inner/c.webp")]
 
 
+def test_files_are_called_what_their_owner_calls_them(tmp_path: Path) -> None:
+    picture, archive = tmp_path / "1f0b82", tmp_path / "2c9a11.zip"
+    picture.write_bytes(jpeg())
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(picture, "cats/tom.jpg")
+    found = members([picture, archive], LIMITS, ["beach.jpg", "two.zip"])
+    assert [member.name for member in found] == ["beach.jpg", "two.zip/cats/tom.jpg"]
+
+
 def test_a_file_that_is_named_is_opened_whatever_it_is_called(tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(jpeg())
     (member,) = members([tmp_path / "picture"], LIMITS)

@@ -202,6 +202,13 @@ def test_what_is_no_picture_takes_the_place_of_the_old_answer(page: Page, tmp_pa
         file.truncate(40 * 2**20)
     page.locator("#picture input[type=file]").set_input_files(huge)
     expect(page.locator("#verdict .uf-error")).to_contain_text("huge.jpg is too large: the limit is 30 MB.")
+    large = tmp_path / "large.jpg"
+    with large.open("wb") as file:
+        file.truncate(29 * 2**20)
+    page.locator("#picture input[type=file]").set_input_files([large] * 11)
+    expect(page.locator("#verdict .uf-error")).to_contain_text("too large together: the limit is 300 MB.")
+    page.locator("#picture input[type=file]").set_input_files([paper] * 201)
+    expect(page.locator("#verdict .uf-error")).to_contain_text("These are 201 files: the limit is 200 at once.")
 
 
 def test_several_pictures_and_a_zip_make_a_table(page: Page, tmp_path: Path) -> None:
@@ -226,6 +233,15 @@ def test_several_pictures_and_a_zip_make_a_table(page: Page, tmp_path: Path) -> 
     table = saving.value.path().read_text(encoding="utf-8-sig").splitlines()
     assert len(table) == 5
     assert '"two.zip/espresso.jpg"' in "".join(table)
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="JSON").click()
+    reports = [row["report"] for row in json.loads(saving.value.path().read_text()) if row["report"]]
+    names = {"hiker.jpg", "two.zip/astronaut.jpg", "two.zip/espresso.jpg"}  # and nowhere this server's own paths
+    assert {report["picture"]["source"]["name"] for report in reports} == names
+    tab(page, "History")
+    for name in names:
+        row = page.locator("#history tbody tr").filter(has=page.get_by_text(name, exact=True))
+        expect(row.locator(".uf-thumb img")).to_be_visible()
 
 
 def test_the_game_reveals_what_the_three_are(page: Page) -> None:
@@ -263,6 +279,36 @@ def test_a_photo_in_an_address_opens_and_a_verdict_stays_with_it(page: Page, app
     expect(page.locator('#gallery [data-photo="mountain-path"]')).to_be_visible()
     page.go_back()
     tile.locator("a").first.click()
+    verdict = page.locator("#download .uf-verdict")
+    for again in (False, True):  # in the same page, and in one that is loaded anew
+        if again:
+            page.reload()
+            expect(page.locator("#details h2")).to_be_focused()
+        expect(verdict).to_be_visible()
+        expect(verdict.get_by_role("link", name="one page to print")).to_be_visible()
+        expect(page.locator("#photo-closer-bar")).to_be_visible()
+        expect(page.locator("#download-photo")).to_be_visible()
+    tab(page, "History")
+    expect(page.locator("#history tbody tr")).to_have_count(1)
+
+
+def test_a_scan_stands_in_the_history_and_leads_back_to_its_verdicts(page: Page) -> None:
+    page.evaluate("unfake.go('?q=landscape')")
+    tiles = page.locator("#gallery .uf-tile")
+    expect(tiles.first).to_be_visible()
+    page.locator("#scan").click()
+    expect(page.locator("#gallery .uf-tile[data-sha256]")).to_have_count(tiles.count())
+    expect(page.locator("#stop")).to_be_hidden()
+    page.wait_for_function("localStorage.getItem('unfake-thumbs')")
+    page.reload()
+    tab(page, "History")
+    rows = page.locator("#history tbody tr")
+    expect(rows).to_have_count(tiles.count())
+    link = rows.last.locator("a")
+    title = link.inner_text()
+    expect(rows.last.locator(".uf-thumb img")).to_be_visible()
+    link.click()
+    expect(page.locator("#details h2")).to_have_text(title)
     expect(page.locator("#download .uf-verdict")).to_be_visible()
 
 

@@ -1,4 +1,9 @@
-"""The whole way in a real browser, against a local Unsplash: search, scan, look, classify, download."""
+"""The whole way in a real browser, against a local Unsplash: search, scan, look, classify, download.
+
+Widths and themes are crossed: `test_the_whole_way` goes all of it at 1280 px in the dark theme by keyboard alone, and
+at 390 px in the light one by pointer; the other tests go its parts, with what can go wrong, at 1280 px light and 390 px
+dark.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,19 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import requests
 from gradio_client import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.conftest import SAMPLES, opened, running_app
+from tests.conftest import SAMPLES, opened, running_app, settled
 from tests.evidence import files
+from tests.servers.pictures import PictureServer
 from tests.servers.unsplash import KEY, Unsplash
 from unfake import intake
 from unfake.detector.checkpoint import SMALL, load_folder
@@ -44,20 +53,38 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(unsplash: Unsplash, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     cache = tmp_path_factory.mktemp("cache")
+    # pictures may come from this machine here, as they never may in the app
+    command = (
+        "-c",
+        "import functools, runpy; from unfake import intake;"
+        "intake.from_url = functools.partial(intake.from_url, public_only=False);"
+        "runpy.run_path('app.py', run_name='__main__')",
+    )
     settings = {
         "UNFAKE_UNSPLASH_URL": unsplash.url,
         "UNSPLASH_ACCESS_KEY": KEY,
         "UNFAKE_MODEL": str(checkpoint),
         "UNFAKE_FETCH_SECONDS": "3",
     }
-    with running_app(cache, **settings) as found:
+    with running_app(cache, command=command, **settings) as found:
         yield found
         assert KEY not in (cache / "app.log").read_text()
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
+Theme = Literal["light", "dark"]
+
+
+@contextmanager
+def themed(browser: Browser, address: str, unsplash: Unsplash, size: tuple[int, int], theme: Theme) -> Iterator[Page]:
+    """The page in a browser of a system with that theme."""
+    with opened(browser, address, *size, unsplash.url) as found:
+        found.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        yield found
+
+
+@pytest.fixture(params=[((1280, 900), "light"), ((390, 844), "dark")], ids=["desktop-light", "phone-dark"])
 def page(browser: Browser, address: str, unsplash: Unsplash, request: pytest.FixtureRequest) -> Iterator[Page]:
-    with opened(browser, address, *request.param, unsplash.url) as found:
+    with themed(browser, address, unsplash, *request.param) as found:
         yield found
 
 
@@ -196,6 +223,218 @@ def test_a_download_stands_in_the_history_and_leads_back(page: Page) -> None:
     back.click()
     expect(page.locator("#details .uf-details")).to_be_visible()
     assert "?photo=" in page.url
+
+
+@dataclass
+class Hands:
+    """How a visitor does things on the page: by pointer, or by ``keyboard`` alone."""
+
+    page: Page
+    keyboard: bool
+    theme: Theme
+
+    def go(self, target: Locator, key: str = "Enter", *, back: bool = False) -> None:
+        """Press what is named; by keyboard it is reached by Tab, or ``back`` by Shift+Tab."""
+        if not self.keyboard:
+            target.click()
+            return
+        self.reach(target, back=back)
+        self.page.keyboard.press(key)
+
+    def reach(self, target: Locator, *, back: bool = False) -> None:
+        """Press Tab until the focus is there; it has to be seen where it is."""
+        for _ in range(400):
+            if target.evaluate("element => element === document.activeElement"):
+                break
+            self.page.keyboard.press("Shift+Tab" if back else "Tab")
+        expect(target).to_be_focused()
+        expect(target).to_be_in_viewport()
+        assert target.evaluate("element => element.matches(':focus-visible')")
+
+    def type(self, field: Locator, text: str, *, back: bool = False) -> None:
+        """Put the text into a field."""
+        if self.keyboard:
+            self.reach(field, back=back)
+            self.page.keyboard.press("Control+A")
+            self.page.keyboard.type(text)
+            self.page.keyboard.press("Enter")
+        else:
+            field.fill(text)
+
+    def tab(self, name: str) -> None:
+        """Open a tab; by arrow keys from the one that is open."""
+        wanted, page = self.page.get_by_role("tab", name=name), self.page
+        if self.keyboard:
+            self.reach(page.locator("[role=tab][aria-selected=true]"), back=True)
+            while wanted.get_attribute("aria-selected") != "true":
+                page.keyboard.press("ArrowRight")
+            expect(wanted).to_be_focused()
+        else:
+            wanted.click()
+        expect(page.locator(f"#place-{name.lower()} h2").first).to_be_visible()
+
+    def files(self, paths: list[Path]) -> None:
+        """Choose files from the disk."""
+        with self.page.expect_file_chooser() as choosing:
+            self.go(self.page.locator("#picture button").filter(has_text="Drop"), back=True)
+        choosing.value.set_files(paths)
+
+    def stands(self, step: str) -> None:
+        """After each step nothing is wider than the window, and the theme is the system's."""
+        settled(self.page)
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), step
+        bright = self.page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g)[0] > 127")
+        assert bright == (self.theme == "light"), step
+
+
+@pytest.mark.parametrize(
+    ("size", "theme", "keyboard"),
+    [((1280, 800), "dark", True), ((390, 844), "light", False)],
+    ids=["desktop-dark-keyboard", "phone-light-pointer"],
+)
+def test_the_whole_way(
+    browser: Browser, address: str, unsplash: Unsplash, size: tuple[int, int], theme: Theme, keyboard: bool
+) -> None:
+    with themed(browser, address, unsplash, size, theme) as page:
+        hands = Hands(page, keyboard, theme)
+        hands.stands("home")
+        find_a_photo(hands)
+        take_photos(hands)
+        come_back(hands)
+        bring_ones_own(hands)
+
+
+def find_a_photo(hands: Hands) -> None:
+    """From home to a verdict on photo 41, and back to the same place."""
+    page, tiles = hands.page, hands.page.locator("#gallery .uf-tile")
+    hands.go(page.get_by_role("link", name="Get started"))
+    expect(page.locator("#place-search h2")).to_be_focused()
+    hands.stands("search")
+    hands.type(page.locator("#query textarea, #query input"), "photo")
+    if not hands.keyboard:
+        page.locator("#go").click()
+    heading = page.locator("#gallery [data-heading]")
+    expect(heading).to_be_focused()
+    hands.stands("results")
+    hands.go(page.locator("#scan"), back=True)
+    expect(page.locator("#gallery .uf-badge")).to_have_count(12)
+    expect(page.locator("#stop")).to_be_hidden()
+    hands.stands("scanned")
+    for count in (24, 36, 48):
+        hands.go(page.locator("#more"))
+        expect(tiles).to_have_count(count)
+        expect(tiles.nth(count - 12).locator("[data-photo]")).to_be_focused()
+    photo = tiles.nth(40).locator("[data-photo]")
+    hands.go(photo)
+    title = page.locator("#details h2")
+    expect(title).to_be_focused()
+    hands.stands("photo 41")
+    hands.go(page.locator("#classify-photo"))
+    expect(page.locator("#download .uf-verdict h2")).to_be_focused()
+    hands.stands("verdict")
+    page.go_back()
+    expect(photo).to_be_focused()
+    expect(photo).to_be_in_viewport()
+    expect(tiles.nth(40).locator(".uf-badge")).to_be_visible()
+    hands.stands("back")
+
+
+def take_photos(hands: Hands) -> None:
+    """Download one that is likely real and one that is doubtful, each with its proof."""
+    page = hands.page
+    for label, asked in ((".uf-likely_real", False), (".uf-likely_fake", True)):
+        photo = page.locator("#gallery .uf-tile", has=page.locator(label)).first.locator("[data-photo]")
+        hands.go(photo, back=not asked)  # from photo 41, and then from the one before
+        expect(page.locator("#details h2")).to_be_focused()
+        with page.expect_download() as arriving:
+            hands.go(page.locator("#download-photo"))
+            if asked:
+                expect(page.locator("#question h3")).to_be_focused()
+                expect(page.locator("#anyway")).to_be_in_viewport()
+                hands.stands("question")
+                hands.go(page.locator("#anyway"))
+        taken = page.locator("#download .uf-taken")
+        expect(taken.locator("h3")).to_be_focused()
+        hands.stands("taken" + label)
+        with page.expect_download() as saving:
+            hands.go(taken.get_by_role("link", name="JSON"))
+        record = json.loads(saving.value.path().read_text())
+        assert record["picture"]["sha256"] == hashlib.sha256(arriving.value.path().read_bytes()).hexdigest()
+        assert record["picture"]["file_name"] == arriving.value.suggested_filename
+        if not asked:
+            page.go_back()
+            expect(page.locator("#gallery [data-photo]").first).to_be_visible()
+
+
+def come_back(hands: Hands) -> None:
+    """A reload keeps photo and verdict, and the history leads back to a photo."""
+    page = hands.page
+    title = page.locator("#details h2").inner_text()
+    page.reload()
+    expect(page.locator("#details h2")).to_be_focused()
+    expect(page.locator("#details h2")).to_have_text(title)
+    expect(page.locator("#download .uf-verdict")).to_be_visible()
+    hands.stands("reloaded")
+    hands.tab("History")
+    rows = page.locator("#history tbody tr")
+    expect(rows).to_have_count(12 + 1 + 2)  # a scan, photo 41, and two downloads of photos that the scan knew
+    hands.stands("history")
+    link = rows.nth(2).locator("a")
+    title = link.inner_text()
+    hands.go(link)
+    expect(page.locator("#details h2")).to_have_text(title)
+    expect(page.locator("#details h2")).to_be_focused()
+    expect(page.locator("#download .uf-verdict")).to_be_visible()
+    hands.stands("back from history")
+
+
+def bring_ones_own(hands: Hands) -> None:
+    """One's own picture from the disk, dropped, pasted, by its address, and several at once."""
+    page, verdict = hands.page, hands.page.locator("#verdict .uf-verdict")
+    hands.tab("Classify")
+    if hands.keyboard:
+        hands.files([SAMPLES / "espresso.jpg"])
+    else:
+        transfer = page.evaluate_handle(
+            """async (address) => {
+                const transfer = new DataTransfer(), bytes = await (await fetch(address)).arrayBuffer();
+                transfer.items.add(new File([bytes], 'a.jpg', {type: 'image/jpeg'}));
+                return transfer;
+            }""",
+            f"gradio_api/file={SAMPLES / 'espresso.jpg'}",
+        )
+        page.locator("#picture button").filter(has_text="Drop").dispatch_event("drop", {"dataTransfer": transfer})
+    expect(verdict).to_contain_text("600 × 400 px, JPEG")
+    expect(verdict.locator("h2")).to_be_focused()
+    hands.stands("own")
+    page.evaluate(
+        """async () => {
+            const canvas = document.createElement('canvas'), brush = canvas.getContext('2d');
+            canvas.width = canvas.height = 300;
+            for (let x = 0; x < 300; x += 10) {
+                brush.fillStyle = `hsl(${x}, 80%, 50%)`;
+                brush.fillRect(x, 0, 10, 300);
+            }
+            const blob = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+        }"""
+    )
+    page.keyboard.press("Control+V")
+    expect(verdict).to_contain_text("300 × 300 px, PNG")
+    expect(verdict.locator("h2")).to_be_focused()
+    hands.stands("pasted")
+    with PictureServer() as server:
+        server.photo = (SAMPLES / "pagoda.jpg").read_bytes()
+        hands.type(page.locator("#address textarea, #address input"), server.url("/photo.jpg"), back=True)
+        if not hands.keyboard:
+            page.locator("#check-address").click()
+        expect(verdict).to_contain_text("JPEG, 89 KB")
+        expect(verdict.locator("h2")).to_be_focused()
+        hands.stands("address")
+    hands.files(sorted(SAMPLES.glob("*.jpg"))[:6])
+    expect(page.locator("#verdict tbody tr")).to_have_count(6)
+    expect(page.locator("#verdict [data-heading]")).to_be_focused()
+    hands.stands("batch")
 
 
 def test_back_leads_to_the_same_place_and_a_reload_stays(page: Page) -> None:

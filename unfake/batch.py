@@ -27,14 +27,17 @@ class Member:
     read: Callable[[], bytes]
 
 
-def members(paths: Sequence[Path], limits: Limits) -> Iterator[Member]:
-    """The pictures at these paths, each once it is asked for; what cannot be opened is a member that raises."""
+def members(paths: Sequence[Path], limits: Limits, names: Sequence[str] | None = None) -> Iterator[Member]:
+    """The pictures at these paths, each once it is asked for; what cannot be opened is a member that raises.
+
+    ``names``: what the files are called by their owner; else by their paths.
+    """
     count = 0
-    for path in paths:
-        for member in _of_path(path, limits):
+    for path, name in zip(paths, names or map(str, paths), strict=True):
+        for member in _of_path(path, name, limits):
             count += 1
             if count > MOST_PICTURES:
-                yield _refused(str(path), f"A batch ends after {MOST_PICTURES:,} pictures; the rest was left out.")
+                yield _refused(name, f"A batch ends after {MOST_PICTURES:,} pictures; the rest was left out.")
                 return
             yield member
 
@@ -56,26 +59,26 @@ def pictures(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def _of_path(path: Path, limits: Limits) -> Iterator[Member]:
+def _of_path(path: Path, name: str, limits: Limits) -> Iterator[Member]:
     if path.is_dir():
         for file in pictures(path):
             yield Member(str(file), partial(read_file, file, limits))
     elif path.suffix.lower() == ".zip":
-        yield from _of_archive(path, limits)
+        yield from _of_archive(path, name, limits)
     else:
-        yield Member(str(path), partial(read_file, path, limits))
+        yield Member(name, partial(read_file, path, limits))
 
 
-def _of_archive(path: Path, limits: Limits) -> Iterator[Member]:
+def _of_archive(path: Path, name: str, limits: Limits) -> Iterator[Member]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, ValueError):
-        yield _refused(str(path), "That ZIP file is not there, or cannot be read.")
+        yield _refused(name, "That ZIP file is not there, or cannot be read.")
         return
     with archive:
         for entry in archive.infolist():
             if is_picture(PurePosixPath(entry.filename)) and not entry.is_dir():
-                yield Member(f"{path}/{entry.filename}", partial(_read_entry, archive, entry, limits))
+                yield Member(f"{name}/{entry.filename}", partial(_read_entry, archive, entry, limits))
 
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: Limits) -> bytes:

@@ -46,6 +46,7 @@ STATUS_SCHEMA = "unfake.status/1"
 FETCHERS = 4
 THUMBNAIL = 96  # px on the long side of a picture in a table
 FACES_SIDE = 2048  # px on the long side that a picture keeps at least, when faces are cut from it
+LOOKED_BACK = 1000  # entries of a visitor's own history in which a photo is looked for
 SHOWN = 960  # px on the long side of a picture that is only shown any more
 KEPT_SECONDS = 3600.0  # uploads: Gradio deletes its own after an hour, and what an earlier process left goes as well
 KEPT_BYTES = 2 * 2**30  # downloads: the oldest go first
@@ -71,7 +72,7 @@ class Examination:
     report: Report
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
     """One photo of a scan: the report on it, or the sentence that says why there is none. Light: no pixels."""
 
@@ -109,7 +110,8 @@ class Answer:
         report, found = self.report, [""] * 7
         if report is not None:
             number = "" if report.probability is None else f"{report.probability:.4f}"
-            what = (report.label.value, report.ground.value, number, report.headline, report.reason)
+            reason = " ".join(filter(None, (report.warning, report.reason)))
+            what = (report.label.value, report.ground.value, number, report.headline, reason)
             found = [*what, report.checkpoint, report.picture.sha256]
         return [spreadsheet_cell(each) for each in (self.name, *found, self.error or "")]
 
@@ -222,7 +224,28 @@ class Services:
         photo = self.photo(photo_id)
         return self._examine(lambda: self._read(photo), visitor, photo)
 
-    def scan(self, photos: Sequence[Photo]) -> Iterator[Check]:
+    def seen_photo(self, photo_id: str, visitor: str) -> Examination | None:
+        """What this visitor was told of a photo, told again: its picture is read anew, and nothing is classified.
+
+        None where the visitor was told nothing, or picture or checkpoint are others by now, or the store has forgotten.
+        Raises CatalogError, PictureError, CheckpointError, StoreError.
+        """
+        photo, checkpoint = self.photo(photo_id), self.checkpoint.id
+        told = {
+            entry.sha256
+            for entry in self.store.history(visitor, LOOKED_BACK)
+            if (entry.name, entry.action, entry.checkpoint) == (photo.id, "classified", checkpoint)
+        }
+        if not told:
+            return None
+        picture = self._read(photo)
+        if picture.sha256 not in told:
+            return None
+        if photo.kind != "illustration" and self.store.get(*self._key(self._detector.result(), picture)) is None:
+            return None
+        return self._examine(lambda: picture, None, photo)
+
+    def scan(self, photos: Sequence[Photo], visitor: str | None = None) -> Iterator[Check]:
         """Classify photos of the catalog as their pictures arrive, several fetched at once; one failure stops no other.
 
         Raises CheckpointError when there is no detector. Closing the iterator drops what has not begun.
@@ -234,19 +257,22 @@ class Services:
             for arrived in as_completed(waiting):
                 photo = waiting.pop(arrived)  # a finished one holds its pixels, which the pool counts
                 try:
-                    yield Check(photo, self._judged(arrived.result, None, photo)[1], None)
+                    yield Check(photo, self._judged(arrived.result, visitor, photo)[1], None)
                 except UnfakeError as error:
                     yield Check(photo, None, str(error))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def classify_batch(self, paths: Sequence[Path], visitor: str | None = None) -> Iterator[Answer]:
+    def classify_batch(
+        self, paths: Sequence[Path], visitor: str | None = None, names: Sequence[str] | None = None
+    ) -> Iterator[Answer]:
         """Classify files, and what is in folders and ZIP files, one after another; one failure stops no other.
 
+        ``names``: what the files are called by their owner, where that is not their path.
         Raises CheckpointError when there is no detector. Closing the iterator stops it.
         """
         self.wait()
-        for member in batch.members(paths, self.settings.limits):
+        for member in batch.members(paths, self.settings.limits, names):
             yield self.answer(member, visitor)
 
     def answer(self, member: Member, visitor: str | None = None, *, thumbnail: bool = True) -> Answer:
@@ -312,32 +338,32 @@ class Services:
         """The file of a photo that is judged; raises CatalogError."""
         return self.catalog.read(self.photo(photo_id))
 
-    def download(self, photo_id: str, examination: Examination, visitor: str | None = None) -> Download:
-        """Take a photo that was examined: its catalog is told, and the file that comes is judged and kept for an hour.
+    def download(self, photo_id: str, found: Examination | Check, visitor: str | None = None) -> Download:
+        """Take a photo that was checked: its catalog is told, and the file that comes is judged and kept for an hour.
 
         Raises:
-            InputError: the examination is of another picture.
+            InputError: what was found is on another picture, or is no verdict.
             CatalogError, PictureError: the file does not come, or cannot be checked.
             CheckpointError: there is no detector. StoreError: there is no place for the file.
         """
-        photo = self.photo(photo_id)
-        seen = examination.report.picture
-        if (seen.source_kind, seen.source_name) != (self.catalog.name, photo.id):
+        photo, checked = self.photo(photo_id), found.report
+        seen = checked and (checked.picture.source_kind, checked.picture.source_name)
+        if checked is None or seen != (self.catalog.name, photo.id):
             raise InputError("The verdict in hand is on another picture: check this photo first.")
         if photo.plus:
             raise PhotoNotFound(
                 "This is an Unsplash+ photo: it can only be downloaded on Unsplash, with a subscription."
             )
         try:
-            picture, found = self._judged(lambda: self._taken(photo), None, photo)
+            picture, judged = self._judged(lambda: self._taken(photo), None, photo)
         except PictureTooLarge as error:
             raise PictureTooLarge(
                 "The full-size file is too large to be checked here, so nothing was downloaded; the photo’s own page "
                 "has it."
             ) from error
         path = self._keep(picture, photo)
-        self._remember(visitor, found, "downloaded")
-        return Download(photo, path, Examination(picture.shrunk(SHOWN), found), examination.report)
+        self._remember(visitor, judged, "downloaded")
+        return Download(photo, path, Examination(picture.shrunk(SHOWN), judged), checked)
 
     def record(self, found: Examination | Download, photo: Photo | None = None) -> Record:
         """The record of a check, to be kept: of any picture, or of a file that was handed over.
@@ -455,9 +481,13 @@ class Services:
         self._remember(visitor, found, "classified")
         return picture, found
 
+    def _key(self, detector: Detector, picture: Picture) -> tuple[str, str, str]:
+        """What the verdict on these bytes by this very checkpoint is kept under."""
+        return picture.sha256, verdict_key(detector.checkpoint), detector.runtime.name
+
     def _detect(self, detector: Detector, picture: Picture) -> Detection:
         """The stored verdict on these bytes by this very checkpoint, or a fresh one, made once for all who wait."""
-        key = (picture.sha256, verdict_key(detector.checkpoint), detector.runtime.name)
+        key = self._key(detector, picture)
 
         def known_or_made() -> Detection:
             known = self.store.get(*key)

@@ -124,6 +124,27 @@ def test_a_closer_look_is_offered_only_where_the_pixels_decide(page: Page, tmp_p
         expect(bar).to_be_hidden()
 
 
+def test_a_batch_asks_the_server_once(page: Page) -> None:
+    give(page, SAMPLES / "espresso.jpg")
+    bar = page.locator("#own-closer-bar")
+    expect(bar).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or "") if "/queue/join" in request.url else None)
+    page.evaluate(
+        """() => {
+            window.drawn = 0;
+            const place = document.querySelector('#verdict');
+            new MutationObserver(() => window.drawn++).observe(place, {childList: true, subtree: true});
+        }"""
+    )
+    page.locator("#picture input[type=file]").set_input_files(sorted(SAMPLES.glob("*.jpg"))[:6])
+    expect(page.locator("#verdict .uf-count")).to_contain_text("6 pictures")
+    expect(bar).to_be_hidden()  # there is no longer one picture
+    settled(page)
+    assert page.evaluate("window.drawn") > 1  # the table grew, and nobody asked the server about it
+    assert len(asked) == 2, asked  # the batch itself, and the closer look that went
+
+
 def test_a_photo_of_the_webcam_can_be_looked_at(page: Page) -> None:
     page.locator("#camera-fold button").first.click()
     page.locator("#camera button", has_text="access").click()

@@ -17,9 +17,9 @@ from unfake.evidence.heatmap import Heatmap
 from unfake.intake import Picture, Source
 from unfake.record import Record
 from unfake.report import HEADLINES, PictureFacts, Report, percent
-from unfake.services import Check, Download, Examination
+from unfake.services import Answer, Check, Download, Examination
 from unfake.store import HistoryEntry
-from unfake.ui import cards, grid, history, overlay
+from unfake.ui import batch, cards, grid, history, overlay
 from unfake.ui.template import message
 
 HOSTILE = '"><img src=x onerror=alert(1)><b>'
@@ -159,3 +159,12 @@ def test_the_app_warns_before_the_requests_run_out(remaining: int | None, warned
 
 def test_an_empty_search_repeats_the_words_once_escaped() -> None:
     assert "&lt;sea&gt;" in grid.gallery("<sea>", (), 0, SampleCatalog())
+
+
+def test_a_table_says_where_a_signature_does_not_hold() -> None:
+    warned = replace(examination(Label.LIKELY_FAKE, 0.9).report, warning="The signature does not fit the file.")
+    answers = [Answer("a.jpg", warned, None), Answer("b.jpg", examination(Label.LIKELY_FAKE, 0.9).report, None)]
+    assert batch.table(answers, "", finished=True).count("its signature does not hold") == 1
+    reason = Answer.COLUMNS.index("reason")
+    assert answers[0].cells()[reason].startswith("The signature does not fit the file. ")
+    assert "signature" not in answers[1].cells()[reason]

@@ -44,7 +44,7 @@ def test_the_verdict_on_an_address_is_given_again_without_a_second_look() -> Non
         found.of_address("b", lambda: examine("b", None))
     assert looked == ["a", "b", "b"]
     # and the oldest are forgotten
-    for number in range(known.MOST_ADDRESSES):
+    for number in range(known.MOST_ANSWERS):
         found.of_address(str(number), lambda: examine("other", {}))
     found.of_address("a", lambda: examine("a", {}))
     assert looked[-1] == "a"

@@ -7,7 +7,6 @@ import io
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from unfake.services import Answer, Services
@@ -21,14 +20,13 @@ MOST = 200  # pictures of one batch on the page; the command line takes more
 
 def answers(services: Services, paths: Sequence[Path], names: Sequence[str], visitor: str) -> Iterator[str]:
     """The table so far, again and again; the last one is whole. ``names``: what the files are called by their owner."""
-    called = {str(path): name for path, name in zip(paths, names, strict=True)}
     found: list[Answer] = []
     drawn = time.monotonic()
-    for answer in services.classify_batch(paths, visitor):
+    for answer in services.classify_batch(paths, visitor, names):
         if len(found) == MOST:
             yield table(found, f"The page stops after {MOST} pictures; the command line goes on.", finished=True)
             return
-        found.append(_renamed(answer, called))
+        found.append(answer)
         if time.monotonic() - drawn > REDRAW:
             drawn = time.monotonic()
             yield table(found, "", finished=False)
@@ -36,15 +34,6 @@ def answers(services: Services, paths: Sequence[Path], names: Sequence[str], vis
         yield message("No picture there", "That ZIP file holds no picture of a known kind.", error=True)
         return
     yield table(found, "", finished=True)
-
-
-def _renamed(answer: Answer, called: dict[str, str]) -> Answer:
-    for path, name in called.items():
-        if answer.name == path:
-            return replace(answer, name=name)
-        if answer.name.startswith(f"{path}/"):
-            return replace(answer, name=f"{name}{answer.name[len(path) :]}")
-    return answer
 
 
 def table(found: Sequence[Answer], note: str, *, finished: bool) -> str:

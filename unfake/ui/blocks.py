@@ -7,6 +7,7 @@ the Search button, the browser's Back, a reload, and an address that was sent by
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 LATEST: dict[str, Any] = PRIVATE | {"trigger_mode": "always_last"}
 SETTLE = "(arrived) => window.unfake.settled(arrived)"
 SETTLE_DETAILS = "() => { window.unfake.settle('#question:has(section), #download'); window.unfake.download(); }"
+NOTE = "() => window.unfake.thumbs()"
 WHERE = "(_, ...others) => [window.unfake.where(), ...others]"
 Updates = dict[Any, Any]
 
@@ -58,9 +60,9 @@ def build(services: Services) -> gr.Blocks:
         api.build(services)
 
         tabs = Tabs(shell, search_tab, details_tab, classify_tab, history_tab, about_tab)
-        _connect_gallery(services, search_tab, known)
-        classifying = _connect_details(services, details_tab, key, known)
-        identified = _connect_arrival(blocks, services, tabs, key, kept, known, classifying)
+        _connect_gallery(services, search_tab, key, known)
+        answering = _connect_details(services, details_tab, key, known)
+        identified = _connect_arrival(blocks, services, tabs, key, kept, known, answering)
         # A tab that is chosen by hand is a place as well, and shows what is true now.
         for page in (home_page, details_page, classify_page):
             page.select(None, js=f"() => window.unfake.at('{page.id}')", **PRIVATE)
@@ -92,7 +94,7 @@ def _connect_arrival(
     key: gr.State,
     kept: gr.State,
     known: gr.State,
-    classifying: Dependency,
+    answering: Sequence[Dependency],
 ) -> Dependency:
     """Show what the address names, at the start and whenever it changes; gives the event that opened the page."""
     place = gr.HTML("", js_on_load="window.unfake.ready(() => trigger('click'));", elem_id="arrival")
@@ -101,7 +103,7 @@ def _connect_arrival(
     handler, outputs = arriving(tabs, services, where), [where, *tabs.outputs]
     given = [where, found.shown, known, found.hide, tabs.details.opened, key, kept]
     # A photo that is opened ends the wait for the verdict on the one before.
-    place.click(handler, given, outputs, js=WHERE, cancels=[classifying], **LATEST).then(
+    place.click(handler, given, outputs, js=WHERE, cancels=[*answering], **LATEST).then(
         None, where, js=SETTLE, **PRIVATE
     )
     opened: Dependency = blocks.load(
@@ -113,7 +115,7 @@ def _connect_arrival(
     return opened
 
 
-def _connect_gallery(services: Services, search_tab: SearchTab, known: gr.State) -> None:
+def _connect_gallery(services: Services, search_tab: SearchTab, key: gr.State, known: gr.State) -> None:
     """ "Load more" adds to the gallery, a scan badges it."""
     tab = search_tab.gallery
 
@@ -123,19 +125,20 @@ def _connect_gallery(services: Services, search_tab: SearchTab, known: gr.State)
     given = [tab.shown, known, tab.hide]
     scanning = tab.scan.click(
         partial(gallery.scan, tab, services),
-        given,
+        [*given, key],
         [tab.grid, tab.scan, tab.stop, tab.progress],
         trigger_mode="once",
         show_progress="hidden",
         **PRIVATE,
     )
+    scanning.then(None, js=NOTE, **PRIVATE)
     tab.more.click(
         more,
         given,
         [tab.grid, tab.more, tab.scan, tab.stop, tab.hide, tab.progress, tab.shown],
         trigger_mode="once",
         **PRIVATE,
-    )
+    ).then(None, js="() => window.unfake.more()", **PRIVATE)
     # The buttons change only after the scan has ended: what it had sent before may still be on its way.
     tab.stop.click(None, cancels=[scanning], show_progress="hidden", **PRIVATE).then(
         lambda: gallery.rested(tab) | {tab.progress: grid.stopped()},
@@ -143,7 +146,7 @@ def _connect_gallery(services: Services, search_tab: SearchTab, known: gr.State)
         [tab.scan, tab.stop, tab.progress],
         show_progress="hidden",
         **PRIVATE,
-    )
+    ).then(None, js=NOTE, **PRIVATE)
     tab.hide.input(
         partial(gallery.draw, services),
         given,
@@ -153,15 +156,22 @@ def _connect_gallery(services: Services, search_tab: SearchTab, known: gr.State)
     )
 
 
-def _connect_details(services: Services, tab: DetailsTab, key: gr.State, known: gr.State) -> Dependency:
-    """Verdict and download of the open photo; gives the verdict's event, for what ends the wait for it."""
-
+def _connect_details(services: Services, tab: DetailsTab, key: gr.State, known: gr.State) -> list[Dependency]:
+    """Verdict and download of the open photo; gives the events that bring a verdict, for what ends the wait for it."""
+    recalling = tab.opened.change(
+        partial(details.recall, tab, services),
+        [tab.opened, key, known],
+        [tab.panel, tab.examined],
+        show_progress="hidden",
+        **PRIVATE,
+    )
     outputs = [tab.question, tab.anyway, tab.another, tab.panel, tab.examined]
     asked = tab.classify.click(
         partial(details.classify, tab, services),
         [tab.opened, key, known],
         outputs,
         show_progress_on=tab.panel,
+        cancels=[recalling],
         **LATEST,
     )
     asked.then(None, js=SETTLE_DETAILS, **PRIVATE)
@@ -173,7 +183,8 @@ def _connect_details(services: Services, tab: DetailsTab, key: gr.State, known: 
             outputs,
             trigger_mode="once",
             show_progress_on=tab.panel,
+            cancels=[recalling],
             **PRIVATE,
         ).then(None, js=SETTLE_DETAILS, **PRIVATE)
     tab.another.click(None, js="() => window.unfake.go('?tab=search')", **PRIVATE)
-    return asked
+    return [recalling, asked]

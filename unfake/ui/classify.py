@@ -182,5 +182,5 @@ def build(services: Services, visitor: gr.State) -> ClassifyTab:
         show_progress_on=verdict,
     ).then(None, js=SETTLE, api_visibility="private")
     gr.on([check.click, address.submit], None, address, js=GO, api_visibility="private")
-    closer.connect(look, services, verdict, [report, uploaded], offered, partial(again, services.settings.limits))
+    closer.connect(look, services, report, uploaded, offered, partial(again, services.settings.limits))
     return ClassifyTab(address, verdict, report)

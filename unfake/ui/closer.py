@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from unfake.detector.calibration import Label
 from unfake.errors import UnfakeError
@@ -32,7 +31,7 @@ class CloserLook:
 
 def build(name: str) -> CloserLook:
     """Lay it out; ``name`` begins the ids of its elements."""
-    with gr.Row(visible=False, elem_id=f"{name}-closer-bar") as bar:
+    with gr.Row(visible=False, equal_height=True, elem_id=f"{name}-closer-bar") as bar:
         stability = gr.Button("How stable is this answer?", size="md", min_width=200, elem_id=f"{name}-stability")
         faces = gr.Button("Look at the faces", size="md", min_width=200, elem_id=f"{name}-faces")
     spoken = "element.setAttribute('aria-live', 'polite');"
@@ -42,16 +41,18 @@ def build(name: str) -> CloserLook:
 def connect(
     look: CloserLook,
     services: Services,
-    verdict: gr.HTML,
-    inputs: Sequence[Component],
+    report: gr.State | gr.JSON,
+    picture: gr.State,
     offered: Callable[..., bool],
     read: Callable[..., bytes],
 ) -> None:
-    """Make it follow ``verdict``, of which it shows nothing older.
+    """Make it follow what ``report`` holds, of which it shows nothing older.
 
-    ``offered`` and ``read`` take what ``inputs`` hold: whether there is something to look at, and the bytes of the
-    picture, of which ``read`` may raise UnfakeError.
+    The HTML of a verdict changes with each picture of a batch, its report only where there is something to follow.
+    ``offered`` and ``read`` take what ``report`` and ``picture`` hold: whether there is something to look at, and the
+    bytes of the picture, of which ``read`` may raise UnfakeError.
     """
+    inputs = [report, picture]
 
     def follow(*given: Any) -> tuple[Any, str]:
         return gr.update(visible=offered(*given)), ""
@@ -66,10 +67,10 @@ def connect(
             except UnfakeError as error:
                 return message("Not looked at", str(error), error=True)
 
-        asked.append(button.click(answer, [*inputs], look.panel, trigger_mode="once", **PRIVATE))
+        asked.append(button.click(answer, inputs, look.panel, trigger_mode="once", **PRIVATE))
         asked[-1].then(None, js=show, **PRIVATE)
     shown = [look.bar, look.panel]
-    verdict.change(follow, [*inputs], shown, cancels=asked, show_progress="hidden", **PRIVATE)
+    report.change(follow, inputs, shown, cancels=asked, show_progress="hidden", **PRIVATE)
 
 
 def stability_card(services: Services, data: bytes) -> str:

@@ -18,6 +18,7 @@ from unfake.ui.known import Known
 from unfake.ui.template import message
 
 Updates = dict[Any, Any]
+Found = Check | Examination
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,23 @@ class DetailsTab:
 def build(services: Services) -> DetailsTab:
     """Lay the tab out, and let the closer look follow its verdict."""
     opened = gr.State(None)  # id of the photo
-    examined = gr.State(None)  # its examination, once there is one
+    examined = gr.State(None)  # what was found of it, once there is a verdict
     empty = message("No picture open", "Choose one among the results of a search.", ("?tab=search", "Search"))
     card = gr.HTML(empty, elem_id="details")
     with gr.Row(elem_id="details-bar"):
         classify = gr.Button("Classify", variant="primary", visible=False, elem_id="classify-photo")
         download = gr.Button("Download", visible=False, elem_id="download-photo")
     question = gr.HTML("", elem_id="question")
-    with gr.Row():
+    with gr.Row(equal_height=True):
         another = gr.Button("Find another", variant="primary", visible=False, elem_id="another")
         anyway = gr.Button("Download anyway", visible=False, elem_id="anyway")
     panel = gr.HTML("", elem_id="download")
     look = closer.build("photo")
-    closer.connect(look, services, panel, [opened, examined], _offered, lambda photo, _: services.photo_bytes(photo))
+    closer.connect(look, services, examined, opened, _offered, lambda _, photo: services.photo_bytes(photo))
     return DetailsTab(card, classify, download, question, anyway, another, panel, opened, examined, look)
 
 
-def _offered(photo_id: str | None, examined: Examination | None) -> bool:
+def _offered(examined: Found | None, photo_id: str | None) -> bool:
     """Whether the open photo has a verdict by the pixels, which a closer look says more of."""
     report = examined.report if examined else None
     return report is not None and report.picture.source_name == photo_id and report.probability is not None
@@ -80,7 +81,8 @@ def open_photo(tab: DetailsTab, services: Services, photo_id: str, known: Known)
     try:
         photo = services.photo(photo_id)
         check = known.get(photo_id)
-        shown = _verdict(services, check, photo) if check else ""
+        found = check if check and check.report else None
+        shown = _card(services, found, photo, known) if found else ""
     except UnfakeError as error:
         failed = message("This picture cannot be opened", str(error), ("?tab=search", "Search"), error=True)
         hidden = gr.Button(visible=False)
@@ -93,17 +95,34 @@ def open_photo(tab: DetailsTab, services: Services, photo_id: str, known: Known)
         tab.download: visible,
         tab.panel: shown,
         tab.opened: photo.id,
-        tab.examined: None,
+        tab.examined: found,
     } | tab.asking("")
 
 
-def _verdict(services: Services, found: Check | Examination, photo: Photo) -> str:
-    """The card of what is known of a photo; a scan keeps no picture, and so gives no page to print."""
+def recall(tab: DetailsTab, services: Services, photo_id: str | None, visitor: str, known: Known) -> Updates:
+    """Updates with the verdict that this visitor got on the open photo before this page was loaded, if any."""
+    unchanged = {tab.panel: gr.skip(), tab.examined: gr.skip()}
+    check = known.get(photo_id) if photo_id else None
+    if photo_id is None or (check and check.report):
+        return unchanged
+    try:
+        photo, found = services.photo(photo_id), services.seen_photo(photo_id, visitor)
+        return {tab.panel: _card(services, found, photo, known), tab.examined: found} if found else unchanged
+    except UnfakeError:  # the photo stands there as one that nobody has asked about
+        return unchanged
+
+
+def _card(services: Services, found: Found, photo: Photo, known: Known) -> str:
+    """The card on a photo, which stays known; a scan keeps no picture, and so gives no page to print."""
     if found.report is None:
         return ""
-    record = services.record(found, photo) if isinstance(found, Examination) else None
-    thresholds = services.checkpoint.config.thresholds
-    return cards.verdict(found.report, thresholds, services.catalog, photo, record=record)
+    thresholds, catalog = services.checkpoint.config.thresholds, services.catalog
+    if isinstance(found, Check):
+        return known.card(photo.id) or cards.verdict(found.report, thresholds, catalog, photo)
+    record = services.record(found, photo)
+    card = cards.verdict(found.report, thresholds, catalog, photo, record=record)
+    known.add(Check(photo, found.report, None), card)
+    return card
 
 
 def classify(tab: DetailsTab, services: Services, photo_id: str | None, visitor: str, known: Known) -> Updates:
@@ -111,18 +130,18 @@ def classify(tab: DetailsTab, services: Services, photo_id: str | None, visitor:
     if photo_id is None:
         return {tab.panel: ""} | tab.asking("")
 
-    def show(photo: Photo, found: Examination) -> Updates:
-        shown = _verdict(services, found, photo)
+    def show(photo: Photo, found: Found) -> Updates:
+        shown = _card(services, found, photo, known)
         return {tab.panel: shown, tab.examined: found} | tab.asking("")
 
-    return _examined(tab, services, photo_id, None, visitor, known, "Not classified", show)
+    return _examined(tab, services, photo_id, None, visitor, "Not classified", show)
 
 
 def download(
     tab: DetailsTab,
     services: Services,
     photo_id: str | None,
-    examined: Examination | None,
+    examined: Found | None,
     visitor: str,
     known: Known,
     *,
@@ -131,35 +150,32 @@ def download(
     """Updates with the download itself if the photo is likely real or was asked for ``anyway``, else the question."""
     if photo_id is None:
         return {tab.panel: ""} | tab.asking("")
-    if examined is not None and examined.report.picture.source_name != photo_id:
+    if examined is not None and examined.report and examined.report.picture.source_name != photo_id:
         examined = None  # the verdict that came in late belongs to the photo that was open before
 
-    def show(photo: Photo, found: Examination) -> Updates:
+    def show(photo: Photo, found: Found) -> Updates:
         report = found.report
-        if not anyway and report.label not in (Label.LIKELY_REAL, Label.DECLARED_CAMERA):
-            shown = _verdict(services, found, photo)
+        shown = _card(services, found, photo, known)
+        if report and not anyway and report.label not in (Label.LIKELY_REAL, Label.DECLARED_CAMERA):
             return {tab.panel: shown, tab.examined: found} | tab.asking(cards.question(report))
         taken = services.download(photo.id, found, visitor)
         return {tab.panel: cards.download(taken, services.record(taken)), tab.examined: found} | tab.asking("")
 
-    return _examined(tab, services, photo_id, examined, visitor, known, "Not downloaded", show)
+    return _examined(tab, services, photo_id, examined, visitor, "Not downloaded", show)
 
 
 def _examined(
     tab: DetailsTab,
     services: Services,
     photo_id: str,
-    examined: Examination | None,
+    examined: Found | None,
     visitor: str,
-    known: Known,
     failed: str,
-    show: Callable[[Photo, Examination], Updates],
+    show: Callable[[Photo, Found], Updates],
 ) -> Updates:
-    """What ``show`` makes of the open photo's examination, which is made where there is none yet."""
+    """What ``show`` makes of what was found of the open photo, which is examined where nothing was found yet."""
     try:
         photo = services.photo(photo_id)
-        found = examined or services.classify_photo(photo_id, visitor)
-        known.add(Check(photo, found.report, None))
-        return show(photo, found)
+        return show(photo, examined or services.classify_photo(photo_id, visitor))
     except UnfakeError as error:
         return {tab.panel: message(failed, str(error), error=True)} | tab.asking("")

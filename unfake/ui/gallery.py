@@ -56,6 +56,10 @@ class Gallery:
 
 
 Updates = dict[Any, Any]
+EMPTY = message(
+    "No search yet",
+    "Type what you are looking for, or take a suggestion. “Check these results” then marks each picture it found.",
+)
 
 
 def build() -> Gallery:
@@ -70,7 +74,7 @@ def build() -> Gallery:
             label="Hide likely AI", container=False, scale=0, min_width=160, visible=False, elem_id="hide"
         )
         progress = gr.HTML("", elem_id="progress")
-    pictures = gr.HTML("", elem_id="gallery")
+    pictures = gr.HTML(EMPTY, elem_id="gallery")
     more = gr.Button("Load more", visible=False, elem_id="more")
     return Gallery(pictures, more, scan, stop, hide, progress, shown)
 
@@ -78,7 +82,7 @@ def build() -> Gallery:
 def draw(services: Services, shown: Shown, known: Known, hide: bool) -> str:
     """The grid as HTML."""
     if shown.query is None:
-        return ""
+        return EMPTY
     return grid.gallery(shown.query.words, shown.photos, shown.total, services.catalog, checks=known, hide=hide)
 
 
@@ -99,7 +103,7 @@ def load(
         failed = message("The search did not work", str(error), error=True)
         more = before is kept and before.page < before.pages  # the same page can be asked for again
         return {
-            tab.grid: failed + draw(services, kept, known, hide),
+            tab.grid: failed + (draw(services, kept, known, hide) if kept.query is not None else ""),
             tab.more: gr.Button(visible=more),
             tab.progress: "",
         }
@@ -119,7 +123,9 @@ def load(
     }
 
 
-def scan(tab: Gallery, services: Services, shown: Shown, known: Known, hide: bool) -> Iterator[Updates]:
+def scan(
+    tab: Gallery, services: Services, shown: Shown, known: Known, hide: bool, visitor: str = ""
+) -> Iterator[Updates]:
     """Check what is shown and not yet checked; yields updates as it goes on, and ends where something else is shown."""
     known.gallery = shown
     waiting = [photo for photo in shown.photos if photo.id not in known or known[photo.id].report is None]
@@ -127,7 +133,7 @@ def scan(tab: Gallery, services: Services, shown: Shown, known: Known, hide: boo
     yield running | {tab.progress: grid.progress(0, len(waiting))}
     drawn = time.monotonic()
     try:
-        for done, check in enumerate(services.scan(waiting), start=1):
+        for done, check in enumerate(services.scan(waiting, visitor), start=1):
             known.add(check)
             if known.gallery is not shown:
                 return

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from unfake.ui.template import render
-from unfake.web.limits import App, Message, Receive, Scope, Send
+from unfake.web.limits import UPLOAD_FILES, UPLOAD_TIMES, App, Message, Receive, Scope, Send
 
 SCRIPT = Path(__file__).with_name("page.js")
 FIRST_STYLE = Path(__file__).with_name("first.css")
@@ -35,6 +35,8 @@ def head(root: str, most_bytes: int) -> str:
         style=FIRST_STYLE.read_text(encoding="utf-8"),
         script=SCRIPT.read_text(encoding="utf-8"),
         most_bytes=most_bytes,
+        most_together=UPLOAD_TIMES * most_bytes,
+        most_files=UPLOAD_FILES,
     )
 
 

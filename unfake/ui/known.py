@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from unfake.services import Check
 
 MOST = 1000  # photos; a report is about 2 kB
-MOST_ADDRESSES = 20  # with a small copy of the picture, about 100 kB each
+MOST_ANSWERS = 20  # of addresses as of photos; with a small copy of the picture, about 100 kB each
 
+T = TypeVar("T")
 Answer = tuple[str, dict[str, Any] | None]  # HTML, and the report as JSON or None where there is no verdict
+
+
+def _keep(among: OrderedDict[str, T], name: str, value: T) -> None:
+    among[name] = value
+    among.move_to_end(name)
+    while len(among) > MOST_ANSWERS:
+        among.popitem(last=False)
 
 
 class Known(Mapping[str, Check]):
@@ -24,9 +32,10 @@ class Known(Mapping[str, Check]):
         self.gallery: object = None
         self._checks: OrderedDict[str, Check] = OrderedDict()
         self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._cards: OrderedDict[str, str] = OrderedDict()
 
-    def add(self, check: Check) -> None:
-        """Keep a check; one that failed does not replace one that did not."""
+    def add(self, check: Check, card: str = "") -> None:
+        """Keep a check, and its ``card`` as HTML if there is one; one that failed does not replace one that did not."""
         before = self._checks.get(check.photo.id)
         if check.report is None and before is not None and before.report is not None:
             return
@@ -34,15 +43,18 @@ class Known(Mapping[str, Check]):
         self._checks.move_to_end(check.photo.id)
         while len(self._checks) > MOST:
             self._checks.popitem(last=False)
+        if card:
+            _keep(self._cards, check.photo.id, card)
+
+    def card(self, photo_id: str) -> str:
+        """The card on one of the latest `MOST_ANSWERS` photos that had one, as it was shown; else nothing."""
+        return self._cards.get(photo_id, "")
 
     def of_address(self, address: str, examine: Callable[[], Answer]) -> Answer:
         """The answer on the picture at an address; a verdict that is known is given again, and nothing is fetched."""
         answer = self._answers.get(address) or examine()
         if answer[1] is not None:
-            self._answers[address] = answer
-            self._answers.move_to_end(address)
-            while len(self._answers) > MOST_ADDRESSES:
-                self._answers.popitem(last=False)
+            _keep(self._answers, address, answer)
         return answer
 
     def __getitem__(self, photo_id: str) -> Check:

@@ -1,8 +1,9 @@
 // What the page does by itself: addresses, focus, what the browser keeps, pasted files. Loaded once, before all else.
 window.unfake = (() => {
-  const LIMIT = Number(document.currentScript?.dataset.limit) || Infinity; // bytes of a file
-  const KEY = 'unfake-key', THUMBS = 'unfake-thumbs', MOST_THUMBS = 60, THUMB = 96; // px
-  const scrolls = {};
+  const [LIMIT, TOGETHER, FILES] = ['limit', 'together', 'files'] // bytes of a file, of all at once, and how many
+    .map((name) => Number(document.currentScript?.dataset[name]) || Infinity);
+  const KEY = 'unfake-key', THUMBS = 'unfake-thumbs', MOST_THUMBS = 100, THUMB = 96; // px
+  const scrolls = {}, chosen = {}; // of each place: how far down it was, and the photo that led away from it
   const last = {search: '?tab=search', details: '?tab=details'};
   const $ = (selector) => document.querySelector(selector);
   const seen = (element) => element && element.offsetParent !== null;
@@ -78,11 +79,13 @@ window.unfake = (() => {
       fill();
       const within = $(selector || '#place-' + name);
       const headings = within ? [...within.querySelectorAll('[data-heading], h2[tabindex], h3[tabindex], [role=alert]')] : [];
-      const heading = headings.find((each) => seen(each) && each.matches('[data-heading]')) || headings.find(seen);
+      const left = back !== undefined && name === 'search' && $(`#gallery [data-photo="${CSS.escape(chosen[where()] || '')}"]`);
+      const first = (kind) => headings.find((each) => seen(each) && each.matches(kind));
+      const heading = first('[data-heading]') || first('h2, h3') || first('*');
       if (back !== undefined) window.scrollTo(0, back);
       if (!heading) return;
       if (!heading.hasAttribute('tabindex')) heading.setAttribute('tabindex', '-1');
-      heading.focus({preventScroll: true});
+      (left || heading).focus({preventScroll: true}); // back where one was, or at what is new
       const behavior = still() ? 'auto' : 'smooth';
       if (within.id === 'question') $('#anyway')?.scrollIntoView({behavior, block: 'end'});
       else if (selector) (heading.closest('article, section, .uf') || heading).scrollIntoView({behavior, block: 'nearest'});
@@ -95,16 +98,15 @@ window.unfake = (() => {
 
   // Thumbnails for the History, kept here and nowhere else, with the way back to the photo.
   function thumbs() {
-    for (const card of document.querySelectorAll(':is(.uf-verdict, .uf-taken)[data-sha256]')) {
-      const image = card.querySelector('img.uf-picture'), sha = card.dataset.sha256;
+    for (const card of document.querySelectorAll(':is(.uf-verdict, .uf-taken, .uf-tile, .uf-sortable tr)[data-sha256]')) {
+      const image = card.querySelector('img'), photo = card.dataset.of || null;
       if (card.dataset.noted || !(image || card.dataset.thumb)) continue;
       card.dataset.noted = 'yes';
-      const title = card.dataset.of ? $('#details h2')?.textContent : null;
+      const title = card.dataset.title || (photo && $('#details h2')?.textContent);
       const note = (src) => {
-        let all = {};
-        try { all = JSON.parse(kept(THUMBS)) || {}; } catch { /* begun anew */ }
+        const all = thumbnails(), sha = card.dataset.sha256;
         delete all[sha];
-        all[sha] = {src, photo: card.dataset.of || null, title};
+        all[sha] = {src, photo, title};
         const names = Object.keys(all);
         for (const name of names.slice(0, Math.max(0, names.length - MOST_THUMBS))) delete all[name];
         keep(THUMBS, JSON.stringify(all));
@@ -120,10 +122,12 @@ window.unfake = (() => {
       }).catch(() => {});
     }
   }
+  function thumbnails() {
+    try { return JSON.parse(kept(THUMBS)) || {}; } catch { return {}; } // begun anew
+  }
   function fill() {
     for (const table of document.querySelectorAll('#about table')) table.tabIndex = 0; // a wide one scrolls by keyboard
-    let all = {};
-    try { all = JSON.parse(kept(THUMBS)) || {}; } catch { /* nothing kept */ }
+    const all = thumbnails();
     for (const row of document.querySelectorAll('#history tr[data-sha256]')) {
       const known = all[row.dataset.sha256], place = row.querySelector('.uf-thumb');
       if (!known || !place || place.firstChild) continue;
@@ -140,6 +144,12 @@ window.unfake = (() => {
     }
   }
 
+  // After "Load more": on to the first photo that is new, which stands where the button was.
+  const photos = () => [...document.querySelectorAll('#gallery [data-photo]')];
+  let before = 0;
+  document.addEventListener('click', (event) => { if (event.target.closest?.('#more')) before = photos().length; }, true);
+  function more() { requestAnimationFrame(() => photos()[before]?.focus({preventScroll: true})); }
+
   // The download that an answer offers starts once.
   function download() {
     const link = $('#download a.uf-start:not([data-started])');
@@ -149,14 +159,21 @@ window.unfake = (() => {
   }
 
   // Files that the server would refuse unseen are refused here, in a sentence, in place of the old answer.
+  function refusal(files) {
+    const megabytes = (bytes) => Math.round(bytes / 1048576) + ' MB', big = files.find((file) => file.size > LIMIT);
+    if (big) return `${big.name} is too large: the limit is ${megabytes(LIMIT)}.`;
+    if (files.length > FILES) return `These are ${files.length} files: the limit is ${FILES} at once.`;
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    return size > TOGETHER ? `These files are too large together: the limit is ${megabytes(TOGETHER)}.` : '';
+  }
   function refused(files) {
-    const big = [...files].find((file) => file.size > LIMIT && !/\.zip$/i.test(file.name));
-    if (!big) return false;
+    const why = refusal([...files]);
+    if (!why) return false;
     const said = document.createElement('div'), title = document.createElement('b');
     said.className = 'uf uf-empty uf-error';
     said.setAttribute('role', 'alert');
     title.textContent = 'Not classified';
-    said.append(title, `${big.name} is too large: the limit is ${Math.round(LIMIT / 1048576)} MB.`);
+    said.append(title, why);
     ($('#verdict .prose') || $('#verdict')).replaceChildren(said);
     return true;
   }
@@ -183,6 +200,7 @@ window.unfake = (() => {
     const link = event.target.closest?.('a[data-go]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab or window, as the visitor wants
     event.preventDefault();
+    if (link.dataset.photo) chosen[where()] = link.dataset.photo;
     go(last[link.dataset.go] || link.getAttribute('href'));
   });
   function sort(head) {
@@ -193,16 +211,19 @@ window.unfake = (() => {
     const rows = [...body.rows].sort((a, b) => (up ? 1 : -1) * value(a).localeCompare(value(b), undefined, {numeric: true}));
     body.append(...rows);
   }
-  // Arrow keys move between the pictures of the gallery.
+  // Arrow keys move between the pictures of the gallery, and between the tabs, which they open (ARIA APG, "Tabs").
   document.addEventListener('keydown', (event) => {
-    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
-    const links = step && event.target.closest?.('#gallery') ? [...document.querySelectorAll('#gallery [data-photo]')] : [];
-    const next = links[links.indexOf(event.target) + step];
-    if (!next || !links.includes(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const tab = event.target.closest?.('[role=tab]'), photo = event.target.closest?.('#gallery [data-photo]');
+    const all = tab ? [...tab.parentElement.querySelectorAll('[role=tab]')].filter(seen) : photo ? photos() : [];
+    const at = all.indexOf(tab || photo), to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: tab && 0, End: tab && all.length - 1}[event.key];
+    const next = tab ? all.at(to % all.length) : all[to];
+    if (at < 0 || !Number.isInteger(to) || !next) return;
     event.preventDefault();
     next.focus();
+    if (tab) next.click();
   });
   window.addEventListener('popstate', arrive);
   history.scrollRestoration = 'manual';
-  return {key, where, go, search, address, at, settle, settled, fill, download, ready: (call) => { trigger = call; }};
+  return {key, where, go, search, address, at, settle, settled, thumbs, fill, more, download, ready: (call) => { trigger = call; }};
 })();

@@ -16,7 +16,7 @@ BADGES = {
     Label.INCONCLUSIVE: "unsure",
     Label.LIKELY_FAKE: "likely AI",
     Label.NOT_APPLICABLE: "no verdict",
-    Label.DECLARED_AI: "AI, says the file",
+    Label.DECLARED_AI: "AI, by its own word",
     Label.DECLARED_AI_EDIT: "edited with AI",
     Label.DECLARED_CAMERA: "camera, signed",
 }

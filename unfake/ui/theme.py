@@ -26,6 +26,8 @@ theme = gr.themes.Base(
     button_primary_background_fill_hover="*primary_700",
     button_primary_background_fill_dark="*primary_600",
     button_primary_background_fill_hover_dark="*primary_700",
+    input_placeholder_color="*neutral_600",
+    input_placeholder_color_dark="*neutral_400",
     body_text_color_subdued="*neutral_600",
     button_primary_text_color="white",
 )

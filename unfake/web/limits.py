@@ -24,8 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_BYTES = 2**20  # far over the longest that the page or a program sends
-UPLOAD_FILES = 4
-UPLOAD_OVERHEAD = 16 * 1024  # names and boundaries around the files
+UPLOAD_FILES = 200  # as many as a batch on the page takes; they are written to disk as they come
+UPLOAD_TIMES = 10  # as large as so many of the largest files, all together
+UPLOAD_OVERHEAD = 200 * 1024  # names and boundaries around the files
 REQUESTS = 900  # at once, of one address
 REQUESTS_PER_SECOND = 15.0
 UPLOADED_BYTES = 2 * 2**30  # at once, of one address, and again in an hour
@@ -47,12 +48,12 @@ class Refused(HTTPException):
 class Limits:
     """ASGI middleware: closed routes, size of bodies, files in an upload, requests and bytes of a visitor.
 
-    ``file_bytes``: the largest file that may be uploaded.
+    ``file_bytes``: the largest file that may be uploaded, which Gradio keeps to for each of them.
     """
 
     def __init__(self, app: App, file_bytes: int) -> None:
         self.app = app
-        self.upload_bytes = file_bytes + UPLOAD_OVERHEAD
+        self.upload_bytes = UPLOAD_TIMES * file_bytes + UPLOAD_OVERHEAD
         self.requests = Allowance(REQUESTS, REQUESTS_PER_SECOND)
         self.uploaded = Allowance(UPLOADED_BYTES, UPLOADED_BYTES / SECONDS_OF_HOUR)
 
