@@ -17,7 +17,7 @@ from tests.conftest import SAMPLES, opened, running_app
 from tests.evidence import files
 from tests.servers.unsplash import KEY, Unsplash
 from unfake import intake
-from unfake.detector.checkpoint import SMALL, load_folder
+from unfake.detector.checkpoint import load_folder
 from unfake.detector.detector import Detector
 
 
@@ -28,10 +28,10 @@ def unsplash() -> Iterator[Unsplash]:
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled network with thresholds under which the samples get all three labels, however it was trained."""
+def checkpoint(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy with thresholds under which the samples get all three labels."""
     folder = tmp_path_factory.mktemp("model") / "thirds"
-    shutil.copytree(SMALL, folder)
+    shutil.copytree(toy, folder)
     detector = Detector.load(load_folder(folder), "cpu")
     pictures = [intake.from_path(path) for path in sorted(SAMPLES.glob("*.jpg"))]
     found = sorted(detector.detect(picture.pixels).verdict.probability or 0.0 for picture in pictures)

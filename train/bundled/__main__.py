@@ -3,4 +3,4 @@
 from train.commands import run
 
 if __name__ == "__main__":  # worker processes import this module under another name, and need nothing of it
-    run("bundled")
+    run("bundled", otherwise="making")

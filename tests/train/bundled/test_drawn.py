@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from train.bundled.data import PixelStore
+from train.bundled.pixels import PixelStore
 from train.bundled.drawn import CODEC_SHARES, CODECS, FAR, NEAR, Drawing, DrawnViews, view
 from train.deliveries import encoded
 from train.pool import read_pool
