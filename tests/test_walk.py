@@ -36,7 +36,8 @@ def checkpoint(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = [intake.from_path(path) for path in sorted(SAMPLES.glob("*.jpg"))]
     found = sorted(detector.detect(picture.pixels).verdict.probability or 0.0 for picture in pictures)
     config = json.loads((folder / "config.json").read_text())
-    config["thresholds"] = {"likely_real": found[len(found) // 3], "likely_fake": found[2 * len(found) // 3]}
+    limits = {"likely_real": found[len(found) // 3], "likely_fake": found[2 * len(found) // 3]}
+    config["thresholds"] = limits | {"reencoding": False}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 

@@ -1,4 +1,4 @@
-"""The wing's commands: ``python -m train.bundled`` lists them."""
+"""``python -m train.bundled CONFIG …`` makes the network that ships, or such a one of another tower."""
 
 from train.commands import run
 

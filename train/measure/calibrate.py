@@ -2,8 +2,8 @@
 
 ``python -m train.measure calibrate CHECKPOINT predictions.csv […] --protocol PROTOCOL`` fits temperature and bias, sets
 the thresholds, and writes ``config.json`` and ``metrics.json``. The predictions come from networks trained by the same
-recipe with their sources left out, since the checkpoint itself has seen every source. What the files alone tell is taken
-over from the ``metrics.json`` that is there.
+recipe with their sources left out, since the checkpoint itself has seen every source. What the files alone tell is
+taken over from the ``metrics.json`` that is there.
 """
 
 from __future__ import annotations
