@@ -42,7 +42,7 @@ THRESHOLDS = {"likely_real": 0.05, "likely_fake": 0.95, "widening": 0.5, "reenco
 @register_model
 def tf_efficientnet_toy(pretrained: bool = False, **given: Any) -> EfficientNet:
     """As timm's ``tf_efficientnet_…``, with a tenth of B0's channels."""
-    found: EfficientNet = _gen_efficientnet(
+    found: EfficientNet = _gen_efficientnet(  # type: ignore[no-untyped-call]
         "tf_efficientnet_toy", channel_multiplier=0.1, depth_multiplier=0.1, pad_type="same", **given
     )
     return found
