@@ -166,7 +166,7 @@ def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
     status = client.predict(api_name="/status")
     assert status["schema"] == "unfake.status/1"
     assert status["state"] == "ready"
-    assert status["checkpoint"]["origin"] == "bundled"
+    assert status["checkpoint"]["origin"] == "folder"
     assert status["checkpoint"]["notice"] is None
     assert status["runtime"].startswith("openvino")
     assert status["catalog"]["name"] == "samples"
