@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from train.bundled.large import folded
+from train.bundled.making import folded
 from train.bundled.recipe import Recipe
 from train.deliveries import DELIVERIES
 from train.families import grouped
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop measuring after so many")
     asked = parser.parse_args()
     until = time.monotonic() + 60 * asked.minutes
-    recipe = Recipe.load(CONFIGS / "large.json")
+    recipe = Recipe.load(CONFIGS / "clip.json")
     if asked.most:
         recipe = recipe.model_copy(update={"measured": asked.most})
     protocol = Protocol.load(CONFIGS / recipe.protocol)

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from train.deliveries import HEIC
 from train.pool import LABELS, Row, read_pool
 from unfake.detector.calibration import Label
-from unfake.detector.checkpoint import BUNDLED, SMALL, load_folder
+from unfake.detector.checkpoint import BUNDLED, load_folder
 from unfake.detector.detector import Detector, Verdict
 from unfake.intake import Source, from_bytes
 
@@ -127,14 +127,13 @@ def table(answers: Iterable[dict[str, Verdict]]) -> str:
 
 
 def main() -> None:
-    """Print the table for one of the bundled networks."""
+    """Print the table for the bundled network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pool", type=Path)
     parser.add_argument("--pictures", type=int, default=60)
     parser.add_argument("--seed", type=int, default=14)
-    parser.add_argument("--model", choices=(BUNDLED.name, SMALL.name), default=BUNDLED.name)
     asked = parser.parse_args()
-    checkpoint = load_folder(BUNDLED.with_name(asked.model))
+    checkpoint = load_folder(BUNDLED)
     detector = Detector.load(checkpoint, "cpu")
     answers = []
     rows = drawn(read_pool(asked.pool), asked.pictures, np.random.default_rng(asked.seed))

@@ -26,7 +26,7 @@ from torchvision.transforms.v2.functional import normalize, pil_to_tensor
 
 from benchmarks.scan import ForgetfulStore
 from train.checkpoint.export import export
-from unfake.detector.checkpoint import BUNDLED, SMALL
+from unfake.detector.checkpoint import BUNDLED
 from unfake.detector.model import DeepfakeClassifier
 from unfake.services import Services
 from unfake.settings import Settings
@@ -122,7 +122,6 @@ def main() -> None:
                 "transformers pipeline, ViT-B/16, one view of 224 px": pipeline(),
                 "timm and torch eager, ViT-B/16, one view of 224 px": eager("vit_base_patch16_224", 224),
             },
-            "small": {"UnFake, unfake-lite0": ours(SMALL, folder)},
             "B7 at 600 px": {
                 "UnFake, B7": ours(random_b7(folder), folder),
                 "timm and torch eager, B7": eager(B7, B7_SIDE),

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -60,8 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def running_app(cache: Path, *, command: Sequence[str] = ("app.py",), **settings: str) -> Iterator[str]:
     """``python app.py`` with these settings, until the block ends; gives its address.
 
-    The small checkpoint speaks unless ``UNFAKE_MODEL`` is among the settings: it is fast. ``command``: what else Python
-    is to run, which in its turn runs the app.
+    ``command``: what else Python is to run, which in its turn runs the app.
     """
     port = free_port()
     theirs = ("UNFAKE_", "UNSPLASH_", "HF_", "SPACE_", "GRADIO_")
@@ -71,7 +71,6 @@ def running_app(cache: Path, *, command: Sequence[str] = ("app.py",), **settings
         "GRADIO_SERVER_PORT": str(port),
         "PYTHONUNBUFFERED": "1",
         "UNFAKE_CACHE": str(cache),
-        "UNFAKE_MODEL": "unfake-lite0",
         "HF_HUB_OFFLINE": "1",
     }
     log = cache / "app.log"
@@ -98,16 +97,31 @@ def running_app(cache: Path, *, command: Sequence[str] = ("app.py",), **settings
 
 
 @pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a running app with no key, no network and a cache of its own."""
-    with running_app(tmp_path_factory.mktemp("cache")) as address:
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of `tests.efficientnet`, made once for all workers of a run."""
+    from tests import efficientnet  # noqa: PLC0415 - torch, which most tests need not wait for
+
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / efficientnet.NAME
+    with FileLock(base / "toy.lock"):
+        if not folder.is_dir():
+            made = efficientnet.make(tmp_path_factory.mktemp("toy"), sorted(SAMPLES.glob("*.jpg"))[:4])
+            made.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app_url(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a running app with no key, no network and a cache of its own; the toy speaks, since it is fast."""
+    with running_app(tmp_path_factory.mktemp("cache"), UNFAKE_MODEL=str(toy)) as address:
         yield address
 
 
 @pytest.fixture
-def command_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What a command of the app finds in the environment: the small checkpoint, and nothing of this machine's own."""
-    monkeypatch.setenv("UNFAKE_MODEL", "unfake-lite0")
+def command_settings(toy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a command of the app finds in the environment: the toy, and nothing of this machine's own."""
+    monkeypatch.setenv("UNFAKE_MODEL", str(toy))
     monkeypatch.setenv("UNFAKE_DEVICE", "cpu")
     monkeypatch.setenv("UNFAKE_STORE", "memory")
     monkeypatch.setenv("UNFAKE_CACHE", str(tmp_path_factory.mktemp("cache")))

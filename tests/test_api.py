@@ -166,7 +166,7 @@ def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
     status = client.predict(api_name="/status")
     assert status["schema"] == "unfake.status/1"
     assert status["state"] == "ready"
-    assert status["checkpoint"]["origin"] == "bundled"
+    assert status["checkpoint"]["origin"] == "folder"
     assert status["checkpoint"]["notice"] is None
     assert status["runtime"].startswith("openvino")
     assert status["catalog"]["name"] == "samples"
@@ -174,8 +174,8 @@ def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
     assert status["store"]["problem"] is None
 
 
-def test_without_a_setting_the_better_network_speaks(tmp_path: Path) -> None:
-    with running_app(tmp_path, UNFAKE_MODEL="") as address:
+def test_without_a_setting_the_bundled_network_speaks(tmp_path: Path) -> None:
+    with running_app(tmp_path) as address:
         client = Client(address, verbose=False)
         report = client.predict(handle_file(SAMPLES / "astronaut.jpg"), api_name="/classify")
         status = client.predict(api_name="/status")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from train.measure.check import figures_are_its_own
-from unfake.detector.checkpoint import BUNDLED, SMALL, Checkpoint, load_folder
+from unfake.detector.checkpoint import BUNDLED, Checkpoint, load_folder
 
-EXAMPLE = ("unfake-lite0", "0123456789ab")  # in the report of docs/api.md
+EXAMPLE = ("unfake-efficientnet-b7", "0123456789ab")  # in the report of docs/api.md
 
 
-@pytest.fixture(params=[BUNDLED, SMALL], ids=lambda folder: folder.name)
-def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:
-    return load_folder(request.param, origin="bundled")
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    return load_folder(BUNDLED, origin="bundled")
 
 
 def test_the_metrics_are_those_of_the_bundled_weights(checkpoint: Checkpoint) -> None:
@@ -30,19 +29,16 @@ def test_the_metrics_follow_from_the_predictions_and_the_card_from_the_metrics(c
     figures_are_its_own(checkpoint)
 
 
-@pytest.mark.parametrize(("folder", "document"), [(BUNDLED, "README.md"), (SMALL, "docs/accuracy.md")])
-def test_the_documents_say_what_the_cards_say(folder: Path, document: str) -> None:
-    card = load_folder(folder, origin="bundled").card()
-    section = (ROOT / document).read_text().split("How far to trust it")[1].split("\n## ")[0]
-    assert [line for line in section.splitlines() if line.startswith("|")] == deliveries(card)
+def test_the_readme_says_what_the_card_says(checkpoint: Checkpoint) -> None:
+    section = (ROOT / "README.md").read_text().split("How far to trust it")[1].split("\n## ")[0]
+    assert [line for line in section.splitlines() if line.startswith("|")] == deliveries(checkpoint.card())
 
 
-def test_the_documents_name_the_weights_that_ship() -> None:
+def test_the_documents_name_the_weights_that_ship(checkpoint: Checkpoint) -> None:
     text = "".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
-    cards = {folder.name: load_folder(folder, origin="bundled").card() for folder in (BUNDLED, SMALL)}
-    named = set(re.findall(r"(unfake-[a-z0-9]+)@([0-9a-f]{12})", text)) - {EXAMPLE}
-    assert {name for name, _ in named} == set(cards)
-    assert all(f"{name}@{revision}" in cards[name] for name, revision in named)
+    named = set(re.findall(r"(unfake-[a-z0-9-]+)@([0-9a-f]{12})", text)) - {EXAMPLE}
+    assert {f"{name}@{revision}" for name, revision in named} == {checkpoint.id}
+    assert checkpoint.id in checkpoint.card()
 
 
 def deliveries(card: str) -> list[str]:
@@ -52,5 +48,6 @@ def deliveries(card: str) -> list[str]:
     return first
 
 
-def test_the_small_one_fits_into_a_space_without_lfs() -> None:
-    assert all(path.stat().st_size < 10e6 for path in SMALL.rglob("*"))
+def test_only_the_weights_need_lfs_in_a_space(checkpoint: Checkpoint) -> None:
+    large = {path for path in checkpoint.folder.rglob("*") if path.stat().st_size >= 10e6}
+    assert large == {checkpoint.safetensors_path}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
     return released
 
 
-def test_the_same_new_picture_from_eight_clients_is_computed_once(waiting: threading.Semaphore) -> None:
+def test_the_same_new_picture_from_eight_clients_is_computed_once(toy: Path, waiting: threading.Semaphore) -> None:
     # given a network that works until it is let go
     go_on, seen = threading.Event(), list[Pixels]()
 
@@ -45,7 +46,7 @@ def test_the_same_new_picture_from_eight_clients_is_computed_once(waiting: threa
         detector = load_detector(settings)
         return Slow(detector.checkpoint, detector.runtime)
 
-    services = Services(Settings(model="unfake-lite0", device="cpu"), load)
+    services = Services(Settings(model=str(toy), device="cpu"), load)
     data = (SAMPLES / "pagoda.jpg").read_bytes()
     # when eight ask for the same picture, and seven are waiting for the first one
     with ThreadPoolExecutor(CLIENTS) as clients:

@@ -48,7 +48,7 @@ def test_each_picture_is_a_line_for_people(folder: Path) -> None:
     first, second, third = text.splitlines()
     assert first.startswith(f"{folder / 'a.jpg'}: ")
     assert first.endswith("AI)")
-    assert "(pixels, unfake-lite0@" in first
+    assert "(pixels, unfake-toy@" in first
     assert second == f"{folder / 'b.png'}: AI-generated, says the file (stated)"
     assert "not a picture" in third
 

@@ -14,7 +14,6 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import SAMPLES, opened
-from unfake.detector.checkpoint import SMALL
 
 pillow_heif.register_heif_opener()
 
@@ -49,7 +48,7 @@ def test_a_dropped_picture_gets_its_verdict(page: Page, name: str) -> None:
     verdict = page.locator(".uf-verdict")
     expect(verdict).to_be_visible()
     assert verdict.get_attribute("data-label") in {"likely_real", "inconclusive", "likely_fake"}
-    expect(verdict).to_contain_text("unfake-lite0@")
+    expect(verdict).to_contain_text("unfake-toy@")
     # the map comes only when it is asked for
     expect(verdict.locator("img.uf-heat")).to_have_css("opacity", "0")
     verdict.get_by_label("Show where it looked").check()
@@ -254,8 +253,8 @@ def test_the_game_reveals_what_the_three_are(page: Page) -> None:
     expect(page.locator("#game [data-pick]")).to_have_count(3)
 
 
-def test_home_says_how_far_to_trust_it_by_the_measured_figures(page: Page) -> None:
-    metrics = json.loads((SMALL / "metrics.json").read_text())["headline"]["web"]
+def test_home_says_how_far_to_trust_it_by_the_measured_figures(page: Page, toy: Path) -> None:
+    metrics = json.loads((toy / "metrics.json").read_text())["headline"]["web"]
     named, accused = (round(100 * metrics[name][0]) for name in ("fake_called_fake", "real_called_fake"))
     expect(page.locator("#trust")).to_contain_text(f"it names {named}; of 100 real ones it accuses {accused}.")
 

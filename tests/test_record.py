@@ -18,7 +18,7 @@ from PIL import Image
 from unfake.catalog.photo import Photo, Photographer, Urls
 from unfake.catalog.samples import SampleCatalog
 from unfake.detector.calibration import Label, Thresholds
-from unfake.detector.checkpoint import BUNDLED, SMALL, load_folder
+from unfake.detector.checkpoint import BUNDLED, load_folder
 from unfake.detector.detector import Verdict
 from unfake.evidence.provenance import Kind, Says, State, Statement
 from unfake.judgement import Ground
@@ -51,7 +51,7 @@ def report(
     facts = PictureFacts(digest, 1080, 720, changes.pop("format", "JPEG"), 204_800, kind, name)
     fields: dict[str, Any] = {
         "reason": "The signs reach 90%.",
-        "checkpoint": "unfake-lite0@0123456789ab",
+        "checkpoint": "unfake-clip@0123456789ab",
         "revision": "0123456789ab",
         "runtime": "openvino 2026.1 cpu f32",
         "views": 12,
@@ -188,7 +188,7 @@ def test_the_json_holds_picture_credit_verdict_reasons_evidence_checkpoint_and_d
         "evidence": [NOTHING.to_json() | {"sentence": NOTHING.sentence()}],
         "checked_copy": None,
         "checkpoint": {
-            "id": "unfake-lite0@0123456789ab",
+            "id": "unfake-clip@0123456789ab",
             "revision": "0123456789ab",
             "runtime": "openvino 2026.1 cpu f32",
             "views": 12,
@@ -243,7 +243,7 @@ def test_the_page_says_all_of_it() -> None:
         "A harbour",
         "Unsplash License",
         "2026-03-01, 10:30:05 UTC",
-        "unfake-lite0@0123456789ab, revision 0123456789ab",
+        "unfake-clip@0123456789ab, revision 0123456789ab",
         "openvino 2026.1 cpu f32",
         "1080 × 720 px, JPEG, 200 KB",
         "likely real up to 12 %, likely AI-generated or manipulated from 90 %",
@@ -388,9 +388,8 @@ def test_every_verdict_is_in_words(label: Label, probability: float | None, word
     assert words in page.words
 
 
-@pytest.mark.parametrize("folder", [BUNDLED, SMALL], ids=lambda folder: folder.name)
-def test_the_figures_are_those_of_the_checkpoint(folder: Any) -> None:
-    metrics = load_folder(folder, origin="bundled").metrics()
+def test_the_figures_are_those_of_the_checkpoint() -> None:
+    metrics = load_folder(BUNDLED, origin="bundled").metrics()
     measured = metrics["headline"]["web"]
     found, wrong = figures(metrics)
     assert f"names {100 * measured['fake_called_fake'][0]:.0f} (" in found

@@ -35,8 +35,8 @@ from unfake.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return Services(Settings(model="unfake-lite0", device="cpu", cache=tmp_path_factory.mktemp("cache")))
+def services(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return Services(Settings(model=str(toy), device="cpu", cache=tmp_path_factory.mktemp("cache")))
 
 
 def test_a_file_and_a_photo_give_the_same_answer(services: Services) -> None:
@@ -69,14 +69,14 @@ def test_an_unknown_photo_is_an_error(services: Services) -> None:
         services.classify_photo("nobody")
 
 
-def test_status_does_not_wait_for_the_detector() -> None:
+def test_status_does_not_wait_for_the_detector(toy: Path) -> None:
     go_on = threading.Event()
 
     def slow(settings: Settings) -> Detector:
         go_on.wait(30)
         return load_detector(settings)
 
-    services = Services(Settings(model="unfake-lite0", device="cpu"), slow)
+    services = Services(Settings(model=str(toy), device="cpu"), slow)
     assert services.status()["state"] == "loading"
     go_on.set()
     services.wait()
@@ -87,7 +87,7 @@ def test_without_a_checkpoint_there_is_no_verdict() -> None:
     def broken(_: Settings) -> Detector:
         raise CheckpointCorrupt("The file model.onnx does not have the sha256 that config.json gives.")
 
-    services = Services(Settings(model="unfake-lite0"), broken)
+    services = Services(Settings(), broken)
     with pytest.raises(CheckpointCorrupt):
         services.classify_file(SAMPLES / "pagoda.jpg")
     status = services.status()
@@ -113,9 +113,9 @@ def unsplash() -> Iterator[Unsplash]:
 
 
 @pytest.fixture
-def shop(unsplash: Unsplash, tmp_path: Path) -> Iterator[Services]:
+def shop(toy: Path, unsplash: Unsplash, tmp_path: Path) -> Iterator[Services]:
     """Services on a local Unsplash whose files may have 2 MB."""
-    settings = Settings(model="unfake-lite0", device="cpu", cache=tmp_path, limits=Limits(bytes=2 * 2**20))
+    settings = Settings(model=str(toy), device="cpu", cache=tmp_path, limits=Limits(bytes=2 * 2**20))
     services = Services(settings)
     catalog = UnsplashCatalog(KEY, unsplash.url, backoff=0.0, limits=settings.limits)
     services.catalog = catalog

@@ -61,7 +61,7 @@ def entry(name: str = "cat.jpg", age: timedelta = timedelta(0), **changes: objec
 def checkpoint(likely_fake: float) -> Checkpoint:
     config = CheckpointConfig(
         name="net",
-        backbone="tf_efficientnet_lite0",
+        backbone="efficientnet_b0",
         num_classes=2,
         dropout=0.2,
         labels=("real", "fake"),

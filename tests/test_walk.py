@@ -26,7 +26,7 @@ from tests.evidence import files
 from tests.servers.pictures import PictureServer
 from tests.servers.unsplash import KEY, Unsplash
 from unfake import intake
-from unfake.detector.checkpoint import SMALL, load_folder
+from unfake.detector.checkpoint import load_folder
 from unfake.detector.detector import Detector
 
 
@@ -37,15 +37,16 @@ def unsplash() -> Iterator[Unsplash]:
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled network with thresholds under which the samples get all three labels, however it was trained."""
+def checkpoint(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy with thresholds under which the samples get all three labels."""
     folder = tmp_path_factory.mktemp("model") / "thirds"
-    shutil.copytree(SMALL, folder)
+    shutil.copytree(toy, folder)
     detector = Detector.load(load_folder(folder), "cpu")
     pictures = [intake.from_path(path) for path in sorted(SAMPLES.glob("*.jpg"))]
     found = sorted(detector.detect(picture.pixels).verdict.probability or 0.0 for picture in pictures)
     config = json.loads((folder / "config.json").read_text())
-    config["thresholds"] = {"likely_real": found[len(found) // 3], "likely_fake": found[2 * len(found) // 3]}
+    limits = {"likely_real": found[len(found) // 3], "likely_fake": found[2 * len(found) // 3]}
+    config["thresholds"] = limits | {"reencoding": False}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 

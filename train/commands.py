@@ -22,9 +22,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "evaluate": "measure, calibrate and describe a checkpoint on a corpus's held-out splits",
     },
     "bundled": {
-        "large": "all of unfake-clip: a tuned CLIP tower with a head, from the pool to the checkpoint",
-        "lite0": "all of unfake-lite0: EfficientNet-Lite0, from the pool to the checkpoint",
-        "pairs": "one network on pairs of crops",
+        TRAIN: "all of unfake-clip: a tuned CLIP tower with a head, from the pool to the checkpoint",
     },
     "measure": {
         "calibrate": "calibration, thresholds and figures from predictions",

@@ -22,7 +22,7 @@ from tests.servers.hub import Hub, Repository
 from unfake.detector import choice
 from unfake.detector import hub as hub_module
 from unfake.detector.calibration import Calibration, Thresholds
-from unfake.detector.checkpoint import SMALL, Checkpoint, load_folder
+from unfake.detector.checkpoint import BUNDLED, Checkpoint, load_folder
 from unfake.detector.choice import choose
 from unfake.detector.config import CheckpointConfig
 from unfake.detector.hub import load_hub
@@ -45,8 +45,8 @@ def configuration(**changes: Any) -> dict[str, Any]:
     """A ``config.json`` that is right but for ``changes``, which may be dotted (``views__size``)."""
     data: dict[str, Any] = {
         "schema": "unfake.checkpoint/1",
-        "name": "unfake-lite0",
-        "backbone": "tf_efficientnet_lite0",
+        "name": "unfake-toy",
+        "backbone": "efficientnet_b0",
         "num_classes": 2,
         "dropout": 0.2,
         "labels": ["real", "fake"],
@@ -127,8 +127,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestConfig:
     def test_reads_every_field(self) -> None:
         config = CheckpointConfig.from_json(configuration())
-        assert config.name == "unfake-lite0"
-        assert config.backbone == "tf_efficientnet_lite0"
+        assert config.name == "unfake-toy"
+        assert config.backbone == "efficientnet_b0"
         assert (config.num_classes, config.dropout, config.labels) == (2, 0.2, ("real", "fake"))
         assert config.views == ViewRule("crops", 224, 1280, 12)
         assert config.mean == (0.5, 0.5, 0.5)
@@ -163,7 +163,7 @@ class TestConfig:
             CheckpointConfig.from_json(configuration(thresholds__reencoding="no"))
 
     def test_leaves_keys_aside_that_it_does_not_know(self) -> None:
-        assert CheckpointConfig.from_json(configuration(invented=1)).name == "unfake-lite0"
+        assert CheckpointConfig.from_json(configuration(invented=1)).name == "unfake-toy"
 
     @pytest.mark.parametrize("backbone", ["efficientnet_b7", "tf_efficientnetv2_s", "tf_efficientnet_b7.ns_jft_in1k"])
     def test_runs_the_efficientnets(self, backbone: str) -> None:
@@ -265,7 +265,7 @@ class TestFolder:
         digest = sha256(files["model.onnx"])[:12]
         assert (found.origin, found.repository, found.notice) == ("folder", None, None)
         assert found.revision == digest
-        assert found.id == f"unfake-lite0@{digest}"
+        assert found.id == f"unfake-toy@{digest}"
         assert found.onnx_path.read_bytes() == files["model.onnx"]
         assert found.safetensors_path.read_bytes() == files["model.safetensors"]
         assert found.metrics() == {"accuracy": 0.9}
@@ -322,7 +322,7 @@ class TestHub:
         commit = hub.commit(REPO, files | {"pytorch_model.bin": b"pickle", "logo.png": b"picture"})
         found = load_hub(REPO)
         assert (found.origin, found.repository, found.revision, found.notice) == ("hub", REPO, commit, None)
-        assert found.id == f"unfake-lite0@{sha256(files['model.onnx'])[:12]}"
+        assert found.id == f"unfake-toy@{sha256(files['model.onnx'])[:12]}"
         assert found.onnx_path.read_bytes() == files["model.onnx"]
         assert found.metrics() == {"accuracy": 0.9}
         assert found.card() == "# A card\n"
@@ -717,8 +717,8 @@ class TestChoose:
         assert choose(" ", None) == found
 
     def test_a_bundled_one_by_its_name(self, hub: Hub) -> None:
-        found = choose("unfake-lite0", space_author="alice")
-        assert (found.origin, found.folder, found.notice) == ("bundled", SMALL, None)
+        found = choose("unfake-clip", space_author="alice")
+        assert (found.origin, found.folder, found.notice) == ("bundled", BUNDLED, None)
         assert hub.requests == []
 
     def test_folder(self, tmp_path: Path, bundled: Path) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import SAMPLES
 from unfake.detector.calibration import Label
-from unfake.detector.checkpoint import SMALL, load_folder
+from unfake.detector.checkpoint import load_folder
 from unfake.detector.decision import reencode
 from unfake.detector.detector import Detector
 from unfake.detector.views import Pixels, cut
@@ -15,8 +16,8 @@ from unfake.intake import from_path
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector.load(load_folder(SMALL, origin="bundled"), "cpu", "f32")
+def detector(toy: Path) -> Detector:
+    return Detector.load(load_folder(toy), "cpu", "f32")
 
 
 def test_a_picture_gets_a_probability_and_a_map(detector: Detector) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from tests.conftest import ROOT, SAMPLES
 from unfake.detector.calibration import margin
-from unfake.detector.checkpoint import SMALL, Checkpoint, load_folder, sha256_of
+from unfake.detector.checkpoint import Checkpoint, load_folder, sha256_of
 from unfake.detector.runtime import OpenVinoRuntime, TorchRuntime, start
 from unfake.detector.views import cut
 from unfake.errors import CheckpointCorrupt, SettingsError
@@ -21,8 +21,8 @@ from unfake.intake import from_path
 
 
 @pytest.fixture(scope="module")
-def checkpoint() -> Checkpoint:
-    return load_folder(SMALL, origin="bundled")
+def checkpoint(toy: Path) -> Checkpoint:
+    return load_folder(toy)
 
 
 def test_torch_and_openvino_agree(checkpoint: Checkpoint) -> None:
@@ -70,9 +70,9 @@ def test_the_compiled_graph_is_cached(checkpoint: Checkpoint, tmp_path: Path) ->
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.blob")} == kept
 
 
-def test_a_graph_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_graph_that_is_none_is_refused(toy: Path, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoint"
-    shutil.copytree(SMALL, folder)
+    shutil.copytree(toy, folder)
     (folder / "model.onnx").write_bytes(b"not a graph")
     config = json.loads((folder / "config.json").read_text())
     config["files"]["model.onnx"] = sha256_of(folder / "model.onnx")

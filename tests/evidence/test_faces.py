@@ -42,8 +42,8 @@ def detector() -> FaceDetector:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return Services(Settings(model="unfake-lite0", device="cpu", cache=tmp_path_factory.mktemp("cache")))
+def services(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return Services(Settings(model=str(toy), device="cpu", cache=tmp_path_factory.mktemp("cache")))
 
 
 @pytest.mark.parametrize("turns", range(4))

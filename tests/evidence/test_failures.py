@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +23,8 @@ RICH = files.png({"parameters": files.A1111}, xmp=files.source_type("humanEdits"
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return Services(Settings(model="unfake-lite0", device="cpu", cache=tmp_path_factory.mktemp("cache")))
+def services(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return Services(Settings(model=str(toy), device="cpu", cache=tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture

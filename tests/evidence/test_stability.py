@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from unfake.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return Services(Settings(model="unfake-lite0", device="cpu", cache=tmp_path_factory.mktemp("cache")))
+def services(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return Services(Settings(model=str(toy), device="cpu", cache=tmp_path_factory.mktemp("cache")))
 
 
 def test_each_copy_has_the_size_and_the_traces_of_its_way() -> None:

@@ -24,7 +24,7 @@ def main(source: str, work: Path) -> None:
     import ray  # noqa: PLC0415 - for this alone, where it is installed
     from ray.cluster_utils import Cluster  # noqa: PLC0415
 
-    settings = Settings(model="unfake-lite0", device="cpu", cache=work / "cache")
+    settings = Settings(device="cpu", cache=work / "cache")
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     run.scan(source, work / "here.parquet", settings, sys.stderr, size=PART)
     local = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})

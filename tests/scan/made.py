@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from unfake.batch import Member
-from unfake.detector.checkpoint import SMALL, Checkpoint, load_folder
+from unfake.detector.checkpoint import BUNDLED, Checkpoint, load_folder
 from unfake.scan import run
 from unfake.scan.part import Begin, Part, parts
 from unfake.scan.source import Source
@@ -36,12 +37,18 @@ class Reader:
         return Answer(member.name, None, "Nothing was looked for.")
 
 
+@cache
+def bundled() -> Checkpoint:
+    """The checkpoint that ships; its files are hashed once."""
+    return load_folder(BUNDLED)
+
+
 @dataclass
 class Engine:
     """In place of the real ones."""
 
     reader: Reader = field(default_factory=Reader)
-    checkpoint: Checkpoint = field(default_factory=lambda: load_folder(SMALL))
+    checkpoint: Checkpoint = field(default_factory=bundled)
 
     def run(self, source: Source, todo: Iterable[Begin], size: int, tick: Callable[[int], None]) -> Iterator[Part]:
         for begin in todo:

@@ -120,7 +120,7 @@ def test_a_dataset_without_one_column_of_pictures_is_a_sentence(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_dataset_of_the_hub_is_scanned_at_the_commit_that_it_began_with(tmp_path: Path) -> None:
+def test_a_dataset_of_the_hub_is_scanned_at_the_commit_that_it_began_with(toy: Path, tmp_path: Path) -> None:
     with DatasetHub() as hub:
         commit = hub.commit("alice/faces", FILES)
         theirs = ("UNFAKE_", "HF_")
@@ -129,7 +129,7 @@ def test_a_dataset_of_the_hub_is_scanned_at_the_commit_that_it_began_with(tmp_pa
             "HF_ENDPOINT": hub.url,
             "HF_HOME": str(tmp_path / "home"),
             "UNFAKE_CACHE": str(tmp_path / "cache"),
-            "UNFAKE_MODEL": "unfake-lite0",
+            "UNFAKE_MODEL": str(toy),
             "UNFAKE_DEVICE": "cpu",
         }
 

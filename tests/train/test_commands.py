@@ -21,7 +21,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_list_names_them_all_and_each_wing_its_own() -> None:
     found = run("train").stdout.splitlines()
-    assert len(found) == len(EVERY) + 1
+    assert len(found) == len(EVERY) + 2
     measuring = run("train.measure").stdout.splitlines()
     assert [line.split()[3] for line in measuring] == list(COMMANDS["measure"])
     assert [" ".join(line.split()) for line in found if "train.measure" in line] == [
@@ -36,9 +36,10 @@ def test_each_says_how_it_is_used(wing: str, name: str) -> None:
     assert found.stdout.startswith(f"usage: python -m train.{wing} {name}")
 
 
-def test_the_large_network_is_trained_when_nothing_is_named() -> None:
-    assert "--corpus" in run("train.fit", "--help").stdout
-    found = run("train.fit", "no-such.json", "--corpus", "nowhere", "--out", "nowhere")
+@pytest.mark.parametrize(("wing", "pictures"), [("fit", "--corpus"), ("bundled", "--pool")])
+def test_a_network_is_trained_when_nothing_is_named(wing: str, pictures: str) -> None:
+    assert pictures in run(f"train.{wing}", "--help").stdout
+    found = run(f"train.{wing}", "no-such.json", pictures, "nowhere", "--out", "nowhere")
     assert found.returncode == 1
     assert found.stderr.startswith("error: no-such.json")
 

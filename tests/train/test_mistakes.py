@@ -35,9 +35,7 @@ WORDS = {
     "fit augment": ["{in}", "--out", "{out}"],
     "fit report": ["{in}", "--out", "{out}"],
     "fit evaluate": ["{in}", "--corpus", "{in}"],
-    "bundled large": ["{in}", "--weights", "{in}", "--pool", "{in}", "--out", "{out}"],
-    "bundled lite0": ["{in}", "--pool", "{in}", "--out", "{out}"],
-    "bundled pairs": ["{in}", "--pool", "{in}", "--pixels", "{out}", "--out", "{out}"],
+    f"bundled {TRAIN}": ["{in}", "--weights", "{in}", "--pool", "{in}", "--out", "{out}"],
     "measure calibrate": ["{in}", "{in}", "--protocol", "{in}"],
     "measure card": ["{in}"],
     "measure check": ["{in}"],
@@ -101,7 +99,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], nam
         if wing == "corpus":
             commands.start("train.corpus.cli")
         else:
-            commands.run(wing, otherwise="run" if wing == "fit" else "")
+            commands.run(wing, otherwise={"fit": "run", "bundled": "making"}.get(wing, ""))
     assert ended.value.code in (1, 2)
     return capsys.readouterr().err
 
@@ -131,9 +129,7 @@ def test_wrong_input(
 
 CONFIGURATION = {
     f"fit {TRAIN}": "toy.json",
-    "bundled large": "large.json",
-    "bundled lite0": "bundled.json",
-    "bundled pairs": "bundled.json",
+    f"bundled {TRAIN}": "clip.json",
 }
 
 
@@ -176,7 +172,7 @@ def test_weights_that_are_no_network(
     check(run(monkeypatch, capsys, "checkpoint convert", [str(old), "--out", str(tmp_path / "run")]))
     (tmp_path / "run" / "model").mkdir(parents=True)
     (tmp_path / "run" / "config.json").write_text("{}")
-    (tmp_path / "run" / "model" / "config.json").write_text('{"backbone": "tf_efficientnet_lite0"}')
+    (tmp_path / "run" / "model" / "config.json").write_text('{"backbone": "efficientnet_b0"}')
     save_file({"conv_stem.weight": np.zeros(1, np.float32)}, tmp_path / "run" / "model" / "model.safetensors")
     check(run(monkeypatch, capsys, "checkpoint export", [str(tmp_path / "run"), "--out", str(tmp_path / "out")]))
 
@@ -203,7 +199,7 @@ def test_ctrl_c(tmp_path: Path) -> None:
     # given a command that waits for its configuration
     pipe = tmp_path / "config.json"
     os.mkfifo(pipe)
-    words = ["pairs", str(pipe), "--pool", "a", "--pixels", "b", "--out", "c"]
+    words = [str(pipe), "--pool", "a", "--out", "b"]
     process = subprocess.Popen(
         ["env", "--default-signal=INT", sys.executable, "-m", "train.bundled", *words],  # background jobs ignore it
         cwd=ROOT,

@@ -36,10 +36,10 @@ def built(services: Services) -> tuple[Tabs, Callable[..., Updates]]:
 
 
 def test_back_to_an_address_shows_its_verdict_and_fetches_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "from_url", partial(intake.from_url, public_only=False))  # reach loopback
-    services = Services(Settings(model="unfake-lite0", device="cpu", cache=tmp_path))
+    services = Services(Settings(model=str(toy), device="cpu", cache=tmp_path))
     tabs, arrive = built(services)
     known = Known()
 

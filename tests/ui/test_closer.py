@@ -29,8 +29,8 @@ from unfake.ui import classify, closer
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
-    return Services(Settings(model="unfake-lite0", device="cpu", cache=tmp_path_factory.mktemp("cache")))
+def services(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    return Services(Settings(model=str(toy), device="cpu", cache=tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(params=[(1280, 900, "light"), (390, 844, "dark")], ids=["desktop", "phone"])
@@ -76,7 +76,7 @@ def test_the_stability_of_an_answer_is_shown_when_it_is_asked_for(page: Page, se
         expect(line.locator(f".uf-badge.uf-{verdict.label.value} svg")).to_be_visible()
         expect(line).to_contain_text(f"{percent(verdict.probability or 0)} probability of AI")
     expect(panel.locator("[aria-live=polite] .uf-look")).to_be_visible()
-    expect(panel).to_contain_text("Read by unfake-lite0@")
+    expect(panel).to_contain_text("Read by unfake-toy@")
     settled(page)
     assert Axe().run(page, context="#own-closer").response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -97,7 +97,7 @@ def test_the_faces_are_shown_when_they_are_asked_for(page: Page, tmp_path: Path)
     expect(lines.last).to_contain_text("too small to judge")
     expect(panel).to_contain_text("3 faces were found, 1 of them too small to judge.")
     expect(panel).to_contain_text("no part of the verdict")
-    expect(panel).to_contain_text("Read by unfake-lite0@")
+    expect(panel).to_contain_text("Read by unfake-toy@")
     expect(panel.locator("img")).to_have_attribute("alt", "The picture with 3 numbered boxes around its faces")
     settled(page)
     assert Axe().run(page, context="#own-closer").response["violations"] == []

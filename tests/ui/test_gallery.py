@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from unfake.catalog.photo import ResultPage
@@ -19,8 +20,8 @@ class Leaky(SampleCatalog):
         return replace(found, photos=found.photos[1:])
 
 
-def test_load_more_goes_on_after_a_page_that_lacks_a_result() -> None:
-    services = Services(Settings(model="unfake-lite0", device="cpu"))
+def test_load_more_goes_on_after_a_page_that_lacks_a_result(toy: Path) -> None:
+    services = Services(Settings(model=str(toy), device="cpu"))
     services.catalog = Leaky()
     parts: dict[str, Any] = {field.name: field.name for field in fields(Gallery)}
     tab = Gallery(**parts)

@@ -1,1 +1,1 @@
-"""The two networks that ship with the app: a head on a frozen CLIP tower, and EfficientNet-Lite0."""
+"""The network that ships with the app: a tuned CLIP tower with a linear head, or such a network of another tower."""

@@ -1,4 +1,4 @@
-"""The last step of both networks: figures, card and fingerprint of a finished checkpoint."""
+"""The last step: figures, card and fingerprint of a finished checkpoint."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from train.bundled.data import PixelStore
+from train.bundled.pixels import PixelStore
 from train.deliveries import encoded
 from unfake.detector.views import Pixels
 

@@ -24,11 +24,12 @@ from torch.utils.data import DataLoader
 
 from train import arrays
 from train.bundled import lora
-from train.bundled.data import PixelStore
 from train.bundled.drawn import FAR, NEAR, DrawnViews, view
 from train.bundled.head import Head, flattened
-from train.bundled.pairs import Running, learning_rate, normaliser
+from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
+from train.bundled.running import Running
+from train.bundled.schedule import learning_rate
 from train.bundled.tower import fill
 from train.pool import Row
 from unfake.detector.tower import TowerClassifier, embedded, passed_by, passed_on, summary
@@ -108,7 +109,8 @@ class Prepared:
     """Turns uint8 views ``[N, size, size, 3]`` into the network's input."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.scale, self.shift = normaliser(list(recipe.mean), list(recipe.std))
+        spread, centre = torch.tensor(recipe.std).view(1, 3, 1, 1), torch.tensor(recipe.mean).view(1, 3, 1, 1)
+        self.scale, self.shift = 1 / (255 * spread), -centre / spread
 
     def __call__(self, views: Tensor) -> Tensor:
         """Float ``[N, 3, size, size]``."""

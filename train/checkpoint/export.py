@@ -87,7 +87,7 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
 
 
 def _training(recipe: dict[str, Any]) -> dict[str, Any]:
-    """What the card says of the training: from a run of `train.bundled.pairs`, `train.fit` or `convert`."""
+    """What the card says of the training: from a run of `train.bundled`, `train.fit` or `convert`."""
     if "corpus" in recipe:
         by_label = recipe["corpus"]["splits"]["train"]["sources"]
         counts = {source: sum(labels.values()) for source, labels in by_label.items()}
@@ -145,9 +145,7 @@ def export(run: Path, out: Path) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "run", type=Path, help="folder that train.fit, train.bundled pairs or train.checkpoint convert wrote"
-    )
+    parser.add_argument("run", type=Path, help="folder that train.fit or train.checkpoint convert wrote")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     export(args.run, args.out)

@@ -25,7 +25,7 @@ from unfake.detector.config import CARD, CONFIG, METRICS, ONNX, PLOTS
 from unfake.errors import CheckpointError
 
 # What the card's figures and plots come from, and what `train.measure.check` reads.
-EVIDENCE = ("predictions.csv", "headers.json", "fingerprint.csv")
+EVIDENCE = ("predictions.csv", "fingerprint.csv")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
-from train.deliveries import Delivery, draw, jpeg
+from train.deliveries import Step, draw, jpeg
 from train.fit.config import FitConfig, read
 from train.fit.data import Pictures, load_corpus
 from unfake.evidence.stability import web
@@ -34,14 +34,13 @@ from unfake.evidence.stability import web
 SMALLEST = 64  # px on the short side; the app gives no verdict on less
 
 
-def deliver_whole(image: Image.Image, delivery: Delivery, long_side: int) -> Image.Image:
-    """A whole picture after a drawn delivery: to ``long_side`` px at most, then each step's resize and JPEG.
+def deliver(image: Image.Image, steps: Sequence[Step], long_side: int) -> Image.Image:
+    """A picture after a drawn delivery: to ``long_side`` px at most, then each step's resize and JPEG.
 
-    `train.deliveries.deliver` does the same to the window that a crop needs. The delivery's flip and colours are left
-    to the transforms behind it. No step shrinks the short side below `SMALLEST`.
+    No step shrinks the short side below `SMALLEST`.
     """
     image = web(image, long_side)
-    for step in delivery.steps:
+    for step in steps:
         scale = min(1.0, max(step.scale, SMALLEST / min(image.size)))
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         if size != image.size:
@@ -106,7 +105,7 @@ class TrainTransform:
         """Float ``[3, size, size]``, normalised, of an RGB picture; ``seed``: whole numbers, not negative."""
         rng = np.random.default_rng(seed)
         if self.config.delivery:
-            image = deliver_whole(image, draw(rng), self.config.long_side)
+            image = deliver(image, draw(rng), self.config.long_side)
         with seeded(int(rng.integers(2**63))):
             tensor: Tensor = self.stages(image)
         return tensor

@@ -2,7 +2,8 @@
 
 ``python -m train.measure calibrate CHECKPOINT predictions.csv […] --protocol PROTOCOL`` fits temperature and bias, sets
 the thresholds, and writes ``config.json`` and ``metrics.json``. The predictions come from networks trained by the same
-recipe with their sources left out (one file a network), since the checkpoint itself has seen every source.
+recipe with their sources left out, since the checkpoint itself has seen every source. What the files alone tell is
+taken over from the ``metrics.json`` that is there.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from unfake.detector.config import METRICS, ONNX
 from unfake.detector.decision import Reading, decide
 
 METRICS_SCHEMA = "unfake.metrics/2"
-HEADERS, FINGERPRINT = "headers.json", "fingerprint.csv"
+FINGERPRINT = "fingerprint.csv"
 WIDENINGS = (0.0, 0.5, 1.0, 1.5)
 
 
@@ -292,8 +293,7 @@ def main() -> None:
     parser.add_argument("--protocol", type=Path, required=True)
     args = parser.parse_args()
     predictions = [p for file in args.predictions for p in load(file)]
-    headers = [read_object(file.with_name(HEADERS)) for file in args.predictions]
-    together = {source: reached for each in headers for source, reached in each.items()}
-    calibrate(args.checkpoint, predictions, Protocol.load(args.protocol), together)
+    headers = load_folder(args.checkpoint).metrics().get("header_auc", {})
+    calibrate(args.checkpoint, predictions, Protocol.load(args.protocol), headers)
     config = load_folder(args.checkpoint).config
     print(config.calibration, config.thresholds)

@@ -1,15 +1,14 @@
-"""Whether a checkpoint's figures are its own: ``python -m train.measure check CHECKPOINT [--pool POOL [--runs RUNS]]``.
+"""Whether a checkpoint's figures are its own: ``python -m train.measure check CHECKPOINT [--pool POOL]``.
 
 Always: the weights have the sha256 that configuration and metrics name, the metrics follow from the predictions
 beside them, and the card says what the metrics say. With ``--pool``: the checkpoint reads pictures of the pool as it
-did when it was described. With ``--runs`` as well: so do the networks of the folds, on what they left out.
+did when it was described.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,8 +66,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--pool", type=Path)
-    parser.add_argument("--runs", type=Path, help="folder that train.bundled.lite0 wrote")
-    parser.add_argument("--most", type=int, default=40, help="pictures measured again of each fold")
     args = parser.parse_args()
     checkpoint = load_folder(args.checkpoint)
     figures_are_its_own(checkpoint)
@@ -76,13 +73,3 @@ def main() -> None:
     if args.pool:
         gap = reads_the_same(args.checkpoint, load(args.checkpoint / FINGERPRINT), args.pool)
         print(f"{checkpoint.id}: reads the pool as it did, margins within {gap:.4f}")
-    if args.pool and args.runs:
-        predictions = load(args.checkpoint / card.PREDICTIONS)
-        for name in checkpoint.metrics()["protocol"]["folds"]:
-            folder = args.runs / name / "checkpoint"
-            network = load_folder(folder).id
-            kept = [p for p in predictions if p.part == network]
-            pictures = sorted({(p.source, p.label, p.picture) for p in kept})
-            drawn = set(random.Random(0).sample(pictures, min(args.most, len(pictures))))  # noqa: S311 - a sample
-            gap = reads_the_same(folder, [p for p in kept if (p.source, p.label, p.picture) in drawn], args.pool)
-            print(f"fold {name}: reads what it left out as it did, margins within {gap:.4f}")

@@ -14,8 +14,7 @@ from typing import Any, Literal
 from unfake.detector.config import CARD, CONFIG, METRICS, ONNX, PLOTS, SAFETENSORS, CheckpointConfig
 from unfake.errors import CheckpointCorrupt, CheckpointNotFound
 
-SMALL = Path(__file__).parent / "bundled" / "unfake-lite0"  # faster on small pictures, and seldom sure
-BUNDLED = SMALL.with_name("unfake-clip")  # what speaks unless something else is asked for
+BUNDLED = Path(__file__).parent / "bundled" / "unfake-clip"  # what speaks unless something else is asked for
 
 Origin = Literal["bundled", "folder", "hub"]
 
@@ -44,7 +43,7 @@ class Checkpoint:
 
     @property
     def id(self) -> str:
-        """Name and weights, for instance ``unfake-lite0@0123456789ab``: equal ids give equal verdicts."""
+        """Name and weights, for instance ``unfake-clip@0123456789ab``: equal ids give equal verdicts."""
         return f"{self.config.name}@{self.config.files[ONNX][:12]}"
 
     @property

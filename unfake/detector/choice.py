@@ -1,4 +1,4 @@
-"""Which checkpoint speaks: the one asked for, the Space owner's, or a bundled one."""
+"""Which checkpoint speaks: the one asked for, the Space owner's, or the bundled one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from unfake.detector.checkpoint import BUNDLED, SMALL, Checkpoint, load_folder
+from unfake.detector.checkpoint import BUNDLED, Checkpoint, load_folder
 from unfake.detector.hub import load_hub
 from unfake.errors import CheckpointError, CheckpointNotFound
 
@@ -37,7 +37,7 @@ def _shown(model: str) -> str:
 def choose(model: str | None, space_author: str | None = None, token: str | None = None) -> Checkpoint:
     """The checkpoint that is to speak.
 
-    ``model``: the name of a bundled one, a folder that exists, or ``owner/repo[@revision]`` on the Hub. Without
+    ``model``: the name of the bundled one, a folder that exists, or ``owner/repo[@revision]`` on the Hub. Without
     it, and with ``space_author`` (the owner of the Space that the app runs on), their ``unfake-efficientnet-b7``.
     Else, and whenever that cannot be had, the bundled checkpoint; ``notice`` then says what was asked for and
     why it is not used.
@@ -45,9 +45,8 @@ def choose(model: str | None, space_author: str | None = None, token: str | None
     Raises CheckpointError only when the bundled checkpoint itself cannot be used.
     """
     model = (model or "").strip()
-    for folder in (BUNDLED, SMALL):
-        if model == folder.name:
-            return load_folder(folder, origin="bundled")
+    if model == BUNDLED.name:
+        return load_folder(BUNDLED, origin="bundled")
     if model:
         wanted, asked = model, f"The checkpoint {_shown(model)} was asked for"
     elif space_author:

@@ -17,10 +17,9 @@ from safetensors.torch import load_file, save
 
 from tests.servers.hub_writing import WritableHub
 from tests.train.bundled import tiny
-from tests.train.bundled.test_circle import PROTOCOL
-from tests.train.bundled.test_large import CONFIG
+from tests.train.bundled.test_making import CONFIG, PROTOCOL
 from tests.train.checkpoint.test_publish import REPO, hub  # noqa: F401 - a fixture
-from train.bundled import large, tower
+from train.bundled import making, tower
 from train.checkpoint.publish import publish
 from train.errors import ConfigError, RunError
 from train.measure import metrics
@@ -71,9 +70,9 @@ def test_from_the_name_to_a_repository_that_the_app_loads(
         (tmp_path / f"{name}.json").write_text(json.dumps(data))
     monkeypatch.setattr(metrics, "ROUNDS", 20)
     out = tmp_path / "out"
-    monkeypatch.setattr("sys.argv", ["large", str(tmp_path / "own.json"), "--pool", str(pool), "--out", str(out)])
+    monkeypatch.setattr("sys.argv", ["making", str(tmp_path / "own.json"), "--pool", str(pool), "--out", str(out)])
     # when the command runs
-    large.main()
+    making.main()
     # then what it was made from is that file, and only what was to learn has changed
     noted = json.loads((out / "final" / "made_from").read_text())["weights"]
     digest = hashlib.sha256(content).hexdigest()

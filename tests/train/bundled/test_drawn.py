@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from train.bundled.data import PixelStore
 from train.bundled.drawn import CODEC_SHARES, CODECS, FAR, NEAR, Drawing, DrawnViews, view
+from train.bundled.pixels import PixelStore
 from train.deliveries import encoded
 from train.pool import read_pool
 from unfake.detector.views import Pixels, ViewRule

@@ -10,7 +10,7 @@ import pytest
 from timm.models import get_pretrained_cfg
 
 from tests.train.bundled import tiny
-from tests.train.bundled.test_large import CONFIG
+from tests.train.bundled.test_making import CONFIG
 from train.bundled import tower
 from train.bundled.recipe import Recipe
 from train.errors import ConfigError, RunError
@@ -83,9 +83,9 @@ def test_a_shipped_recipe_takes_the_numbers_of_its_weights(name: str) -> None:
 )
 def test_a_tower_that_cannot_be_is_refused_at_once(tmp_path: Path, own: dict[str, Any], said: str) -> None:
     small = {"views": CONFIG["views"] | {"size": tiny.SIZE}, "drawing": {"size": tiny.SIZE}}
-    write(tmp_path, large=CONFIG | {"backbone": "vit_toy_class", "blocks": [1, 2]} | small | own)
+    write(tmp_path, own=CONFIG | {"backbone": "vit_toy_class", "blocks": [1, 2]} | small | own)
     with pytest.raises(ConfigError, match=said):
-        Recipe.load(tmp_path / "large.json")
+        Recipe.load(tmp_path / "own.json")
 
 
 def test_any_size_is_taken_where_the_tower_takes_it() -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tests.train.bundled import tiny
-from tests.train.bundled.test_large import CONFIG
+from tests.train.bundled.test_making import CONFIG
 from train.bundled import lora, tuning
 from train.checkpoint import export
 from unfake.detector.checkpoint import load_folder

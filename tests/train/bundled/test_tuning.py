@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.train.bundled.test_large import CONFIG
+from tests.train.bundled.test_making import CONFIG
 from train.bundled import lora, tuning
-from train.bundled.data import PixelStore
+from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
 from train.pool import read_pool
 from unfake.detector.tower import TowerClassifier

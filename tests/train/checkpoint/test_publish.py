@@ -19,7 +19,7 @@ from tests.servers.hub import sha256
 from tests.servers.hub_writing import User, WritableHub
 from train.checkpoint.publish import publish
 from train.errors import PublishError
-from unfake.detector.checkpoint import SMALL, load_folder
+from unfake.detector.checkpoint import BUNDLED, load_folder
 from unfake.detector.hub import load_hub
 
 # huggingface_hub hands files to httpx in a way that httpx is about to drop.
@@ -45,7 +45,7 @@ def checkpoint(salt: str = "", auc: float | None = 0.8, plots: tuple[str, ...] =
     config = {
         "schema": "unfake.checkpoint/1",
         "name": "toy",
-        "backbone": "tf_efficientnet_lite0",
+        "backbone": "efficientnet_b0",
         "num_classes": 2,
         "dropout": 0.2,
         "labels": ["real", "fake"],
@@ -217,21 +217,21 @@ class TestUpload:
             "publish",
             REPO,
             "--checkpoint",
-            str(SMALL),
+            str(BUNDLED),
             "--upload",
             "--tag",
             "v1",
         ]
         with WritableHub() as hub:
             hub.users[TOKEN] = User("alice")
-            hub.part_size = 3_000_000
+            hub.part_size = 30_000_000
             own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
             done = subprocess.run(
                 command, capture_output=True, text=True, cwd=ROOT, env=os.environ | own, timeout=120, check=False
             )
             assert done.returncode == 0, done.stderr
-            assert hub.content(REPO, "v1")["model.onnx"] == (SMALL / "model.onnx").read_bytes()
-            sizes = [(SMALL / name).stat().st_size for name in ("model.onnx", "model.safetensors")]
+            assert hub.content(REPO, "v1")["model.onnx"] == (BUNDLED / "model.onnx").read_bytes()
+            sizes = [(BUNDLED / name).stat().st_size for name in ("model.onnx", "model.safetensors")]
             parts = sum(math.ceil(size / hub.part_size) for size in sizes)
             assert len([each for each in hub.requests if each.method == "PUT"]) == parts > 2
             assert "Tagged v1" in done.stdout

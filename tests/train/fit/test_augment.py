@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from PIL import Image, ImageFilter
 from scipy.stats import ks_2samp
 
 from tests.train.toy_dataset import write_corpus
-from train.deliveries import Delivery, Step, draw
+from train.deliveries import Step, draw
 from train.fit import augment
-from train.fit.augment import PlainTransform, TrainTransform, deliver_whole, grid, visible
+from train.fit.augment import PlainTransform, TrainTransform, deliver, grid, visible
 from train.fit.config import FitConfig, parse
 from train.fit.data import Pictures, load_corpus
 from unfake.detector.views import ViewRule, cut
@@ -94,29 +95,28 @@ def test_chance_comes_from_the_seed_and_leaves_the_generator_alone() -> None:
 
 def test_a_whole_picture_is_delivered_as_drawn() -> None:
     steps = (Step(0.5, Image.Resampling.BICUBIC, 60, 2), Step(0.8, Image.Resampling.BILINEAR, None, 2))
-    delivery = Delivery(steps, flip=True, brightness=1.1, contrast=1.0, colour=1.0)
-    assert deliver_whole(scene(1000, 600), delivery, 800).size == (320, 192)
+    assert deliver(scene(1000, 600), steps, 800).size == (320, 192)
     # and a small one is not shrunk away
-    assert deliver_whole(scene(100, 70), delivery, 800).size == (91, 64)
-    assert deliver_whole(scene(50, 40), delivery, 800).size == (50, 40)
+    assert deliver(scene(100, 70), steps, 800).size == (91, 64)
+    assert deliver(scene(50, 40), steps, 800).size == (50, 40)
     # and it is compressed: what JPEG takes away is gone
-    untouched = Delivery((Step(1.0, Image.Resampling.BICUBIC, 30, 2),), False, 1.0, 1.0, 1.0)
-    assert not np.array_equal(np.asarray(deliver_whole(scene(), untouched, 800)), np.asarray(scene()))
+    compressed = (Step(1.0, Image.Resampling.BICUBIC, 30, 2),)
+    assert not np.array_equal(np.asarray(deliver(scene(), compressed, 800)), np.asarray(scene()))
 
 
 def test_both_labels_are_delivered_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a corpus, and a note of each delivery that is drawn
     data = Pictures(load_corpus(write_corpus(tmp_path)), "train", TrainTransform(config(32, **OFF)), seed=1)
-    drawn: list[Delivery] = []
+    drawn: list[tuple[Step, ...]] = []
 
-    def noting(rng: np.random.Generator) -> Delivery:
+    def noting(rng: np.random.Generator) -> tuple[Step, ...]:
         drawn.append(draw(rng))
         return drawn[-1]
 
     monkeypatch.setattr(augment, "draw", noting)
     labels = [data[(epoch, index, index)].label for epoch in range(1, 6) for index in range(len(data))]
     # then shrinking, quality and number of passes come from one distribution (Kolmogorov and Smirnov's test)
-    numbers = np.array([(d.scale, d.steps[0].quality or 100, len(d.steps)) for d in drawn])
+    numbers = np.array([(math.prod(s.scale for s in steps), steps[0].quality or 100, len(steps)) for steps in drawn])
     for what in numbers.T:
         real, fake = (what[np.array(labels) == label] for label in (0, 1))
         assert len(real) == len(fake) == 120

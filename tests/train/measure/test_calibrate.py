@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from train.errors import RunError
-from train.measure import calibrate
-from train.measure.predictions import Prediction
+from train.measure import calibrate, metrics
+from train.measure.predictions import Prediction, save
 from train.measure.protocol import Protocol
 from unfake.detector.calibration import Calibration, Label
+from unfake.detector.checkpoint import load_folder
 
 PROTOCOL = Protocol(
     name="toy/1",
@@ -241,3 +245,20 @@ def test_thresholds_are_those_of_what_is_read_at_web(measured: list[Prediction])
     web = [p for p in measured if p.delivery == "web"]
     assert limits == calibrate.thresholds(web, calibration, 0.02, 0.02, 1.0)
     assert calibration == calibrate.fit(moved)
+
+
+def test_the_command_measures_anew_and_keeps_what_the_files_alone_tell(
+    toy: Path, measured: list[Prediction], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, file, protocol = tmp_path / "checkpoint", tmp_path / "predictions.csv", tmp_path / "protocol.json"
+    shutil.copytree(toy, folder)
+    before = load_folder(folder)
+    save(measured, file)
+    protocol.write_text(json.dumps(PROTOCOL.to_json()))
+    monkeypatch.setattr(metrics, "ROUNDS", 20)
+    monkeypatch.setattr("sys.argv", ["calibrate", str(folder), str(file), "--protocol", str(protocol)])
+    calibrate.main()
+    after = load_folder(folder)
+    assert after.config.thresholds != before.config.thresholds
+    assert after.metrics()["sources"].keys() == {"one", "two", "reals"}
+    assert after.metrics()["header_auc"] == before.metrics()["header_auc"] != {}

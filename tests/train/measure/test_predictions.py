@@ -13,7 +13,7 @@ from PIL import Image
 from tests.conftest import SAMPLES
 from train.deliveries import DELIVERIES
 from train.measure import predictions
-from unfake.detector.checkpoint import SMALL, load_folder
+from unfake.detector.checkpoint import load_folder
 from unfake.detector.decision import reencode
 from unfake.detector.detector import Detector
 from unfake.errors import BrokenPicture
@@ -40,13 +40,15 @@ class File:
 
 
 @pytest.mark.slow
-def test_each_delivery_is_read_as_it_is_and_re_encoded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_each_delivery_is_read_as_it_is_and_re_encoded(
+    toy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     flat = tmp_path / "flat.png"
     Image.new("RGB", (300, 300), "grey").save(flat)
     example = File(SAMPLES / "espresso.jpg")
-    found = predictions.measure(SMALL, [example, File(flat), File(tmp_path / "missing")], processes=1)
+    found = predictions.measure(toy, [example, File(flat), File(tmp_path / "missing")], processes=1)
 
-    detector = Detector.load(load_folder(SMALL, origin="bundled"), "cpu", "f32")
+    detector = Detector.load(load_folder(toy), "cpu", "f32")
     assert [p.delivery for p in found] == ["clean", "web", "hard"]
     for p in found:
         pixels = np.asarray(DELIVERIES[p.delivery](example.open()))

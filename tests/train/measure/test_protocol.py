@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 from train.errors import ConfigError
 from train.measure.protocol import Protocol
 
-FILE = ROOT / "train/configs/protocol.json"
+FILE = ROOT / "train/configs/families.json"
 
 
 def test_every_source_that_counts_is_left_out_once() -> None:

@@ -1,8 +1,9 @@
-"""The larger checkpoint: a tower that is tuned fold by fold, from the pool to what the app runs."""
+"""The way from a pool to a checkpoint that the app runs: a tower that is tuned, measured and described by folds."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +16,15 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from tests.train.bundled.test_circle import PROTOCOL
 from tests.train.conftest import write_pool
-from train.bundled import large, tuning
+from train.bundled import making, tuning
 from train.bundled.head import Head
 from train.bundled.measured import Margins
 from train.bundled.recipe import Recipe
+from train.checkpoint import export
 from train.errors import ConfigError, RunError
-from train.measure import metrics, predictions
+from train.measure import card, check, metrics, predictions
+from train.measure.protocol import Protocol
 from train.pool import read_pool
 from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.detector import Detector
@@ -64,6 +66,20 @@ CONFIG: dict[str, Any] = {
     "note": "A test.",
 }
 RECIPE = Recipe.model_validate(CONFIG)
+PROTOCOL = Protocol(
+    name="toy/1",
+    folds={"held": ["held", "one"], "two": ["two"]},
+    paired=["held", "two"],
+    calibrated_on=["held", "one", "two"],
+    portraits_and_cameras=["held"],
+    local_edits=[],
+    false_alarms=0.02,
+    misses=0.02,
+    asked_false_alarms=0.02,
+    asked_misses=0.02,
+    most=5,
+    seed=0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +92,33 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    """What the command makes, from nothing but the pool and the weights."""
-    folder = tmp_path_factory.mktemp("large")
+    """What the command makes of nothing but the pool and the weights: stopped by a failing export, and run again."""
+    folder = tmp_path_factory.mktemp("made")
     protocol = replace(PROTOCOL, deliveries=["web", "thumb"])
-    for name, content in (("large", CONFIG), ("protocol", protocol.to_json())):
+    for name, content in (("recipe", CONFIG), ("protocol", protocol.to_json())):
         (folder / f"{name}.json").write_text(json.dumps(content))
     paths = {"weights": weights, "pool": pool, "out": folder / "out"}
+    exported: list[Path] = []
+    ordinary = export.export
+
+    def fail_once(run: Path, place: Path) -> None:
+        exported.append(run)
+        if len(exported) == 2:
+            raise OSError(28, "No space left on device")
+        ordinary(run, place)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "export", fail_once)
         patch.setattr(metrics, "ROUNDS", 20)
         options = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-        patch.setattr("sys.argv", ["large", str(folder / "large.json"), *options])
-        large.main()
+        patch.setattr("sys.argv", ["making", str(folder / "recipe.json"), *options])
+        with pytest.raises(OSError, match="No space"):
+            making.main()
+        done = [folder / "out" / name for name in ("pixels/pixels.bin", "seen.npz", "held/state.pt", "two/state.pt")]
+        before = [file.stat().st_mtime_ns for file in done]
+        making.main()
+    assert [file.stat().st_mtime_ns for file in done] == before  # what was done was not done again
+    assert [run.name for run in exported] == ["held", "two", "two", "final"]
     return load_folder(folder / "out" / "final" / "checkpoint")
 
 
@@ -161,6 +193,44 @@ def test_what_ships_is_the_mean_of_the_folds(made: Checkpoint) -> None:
     assert not torch.equal(one[name], two[name])
 
 
+def test_the_pool_is_decoded_once_for_all_networks(made: Checkpoint) -> None:
+    out = made.folder.parents[1]
+    assert [file.relative_to(out).as_posix() for file in out.rglob("pixels.bin")] == ["pixels/pixels.bin"]
+
+
+def test_the_card_has_the_figures_and_its_plots(made: Checkpoint) -> None:
+    text = made.card()
+    assert text == card.card(made)
+    assert "| held | 3 | 3 |" in text
+    assert set(made.plots()) == set(re.findall(r"\]\((plots/[^)]+)\)", text))
+    assert all(len(content) < 60_000 for content in made.plots().values())
+    assert made.metrics()["header_auc"].keys() == {"one", "two", "held"}
+
+
+def test_the_check_finds_what_does_not_belong_together(
+    made: Checkpoint, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "ROUNDS", 20)
+    check.figures_are_its_own(made)
+    kept = predictions.load(made.folder / "fingerprint.csv")
+    assert check.reads_the_same(made.folder, kept, pool) < 0.001
+    # given another network's fingerprint
+    changed = [replace(p, margin=p.margin + 1) for p in kept]
+    with pytest.raises(RunError, match="reads pictures otherwise"):
+        check.reads_the_same(made.folder, changed, pool)
+    # and metrics that do not follow from the predictions
+    forged = tmp_path / "forged"
+    shutil.copytree(made.folder, forged)
+    figures = json.loads((forged / "metrics.json").read_text())
+    figures["headline"]["web"]["auc"][0] = 0.99
+    (forged / "metrics.json").write_text(json.dumps(figures))
+    export.write_config(
+        forged, {k: v for k, v in json.loads((forged / "config.json").read_text()).items() if k != "files"}
+    )
+    with pytest.raises(RunError, match="headline"):
+        check.figures_are_its_own(load_folder(forged))
+
+
 def test_what_was_kept_gives_what_the_app_reads(made: Checkpoint, pool: Path) -> None:
     fold = load_folder(made.folder.parents[1] / "held" / "checkpoint")
     said = {
@@ -183,7 +253,7 @@ def test_another_configuration_does_not_go_on_where_the_first_stopped(
 ) -> None:
     other = Recipe.model_validate(CONFIG | {"strength": 2.0})
     with pytest.raises(RunError, match="made from other"):
-        large.make(other, replace(PROTOCOL, deliveries=["web"]), weights, pool, made.folder.parents[1])
+        making.make(other, replace(PROTOCOL, deliveries=["web"]), weights, pool, made.folder.parents[1])
 
 
 def test_other_weights_or_other_measured_pictures_are_noticed(made: Checkpoint, weights: Path, pool: Path) -> None:
@@ -191,16 +261,16 @@ def test_other_weights_or_other_measured_pictures_are_noticed(made: Checkpoint, 
     others = weights.with_name("other.safetensors")
     save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, others)
     with pytest.raises(RunError, match="made from other weights"):
-        large.make(RECIPE, protocol, others, pool, out)
+        making.make(RECIPE, protocol, others, pool, out)
     with pytest.raises(RunError, match=r"margins\.npz was made from other deliveries"):
-        large.make(RECIPE, replace(protocol, deliveries=["web"]), weights, pool, out)
+        making.make(RECIPE, replace(protocol, deliveries=["web"]), weights, pool, out)
 
 
 def test_a_pool_that_was_moved_is_the_same_pool(made: Checkpoint, weights: Path, pool: Path, tmp_path: Path) -> None:
     shutil.copytree(pool, tmp_path / "moved")
-    making = large.Making(RECIPE, PROTOCOL, weights, tmp_path / "moved", made.folder.parents[1])
-    assert len(making.used) == len(making.store.entries) == len(read_pool(pool))
-    assert making.fold("two", PROTOCOL.folds["two"]).name == "two"
+    moved = making.Making(RECIPE, PROTOCOL, weights, tmp_path / "moved", made.folder.parents[1])
+    assert len(moved.used) == len(moved.store.entries) == len(read_pool(pool))
+    assert moved.fold("two", PROTOCOL.folds["two"]).name == "two"
 
 
 def test_a_picture_that_cannot_be_read_is_named_and_left_out(
@@ -222,15 +292,15 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_key_is_answered_with_what_it_may_have_meant(tmp_path: Path) -> None:
-    (tmp_path / "large.json").write_text(json.dumps(CONFIG | {"learning_rat": 1.0}))
+    (tmp_path / "recipe.json").write_text(json.dumps(CONFIG | {"learning_rat": 1.0}))
     with pytest.raises(ConfigError, match="unknown key 'learning_rat': did you mean 'learning_rate'"):
-        Recipe.load(tmp_path / "large.json")
-    (tmp_path / "large.json").write_text(json.dumps(CONFIG | {"drawing": {"far_sid": 448}}))
+        Recipe.load(tmp_path / "recipe.json")
+    (tmp_path / "recipe.json").write_text(json.dumps(CONFIG | {"drawing": {"far_sid": 448}}))
     with pytest.raises(ConfigError, match=r"unknown key 'drawing\.far_sid': did you mean 'far_side'"):
-        Recipe.load(tmp_path / "large.json")
+        Recipe.load(tmp_path / "recipe.json")
 
 
 def test_a_value_out_of_range_is_named(tmp_path: Path) -> None:
-    (tmp_path / "large.json").write_text(json.dumps(CONFIG | {"kept": 0.0}))
+    (tmp_path / "recipe.json").write_text(json.dumps(CONFIG | {"kept": 0.0}))
     with pytest.raises(ConfigError, match="kept: Input should be greater than 0"):
-        Recipe.load(tmp_path / "large.json")
+        Recipe.load(tmp_path / "recipe.json")

@@ -1,4 +1,4 @@
-"""Make ``unfake-clip``, or such a network of another tower: ``python -m train.bundled large CONFIG --pool POOL ...``.
+"""Make ``unfake-clip``, or such a network of another tower: ``python -m train.bundled CONFIG --pool POOL ...``.
 
 The tower's own weights come from the Hub, unless ``--weights`` names a file. With ``steps`` of 0 it stays as it is.
 
@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from train.bundled import tower, tuning
-from train.bundled.data import PixelStore
 from train.bundled.description import describe
 from train.bundled.measured import Margins, Task
+from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
 from train.checkpoint import export
 from train.families import grouped, held_out
