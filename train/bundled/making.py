@@ -71,7 +71,7 @@ class Making:
     def seen(self) -> tuning.Seen:
         """What the frozen tower passes on, made once."""
         file = self.out / "seen.npz"
-        read = {"backbone", "blocks", "mean", "std", "drawing", "seed", "older", "seen", "seen_older"}
+        read = {"backbone", "blocks", "mean", "std", "drawing", "seed", "seen"}
         made_from(self.out, self.inputs | {"settings": self.recipe.model_dump(mode="json", include=read)}, file.name)
         if not file.is_file():
             tuning.Seen.collect(self.store, self.used, self.recipe, self.weights).save(file)
@@ -93,8 +93,10 @@ class Making:
         if not (run / "model").is_dir():
             head = self.seen.head(self.used, left_out, self.recipe)
             model = tuning.untuned(self.recipe, self.weights, head)
-            weights = tuning.chances(self.used, left_out, self.recipe)
-            tuning.tune(model, self.store, weights, self.recipe, run).save_pretrained(run / "model")
+            if self.recipe.steps:
+                weights = tuning.chances(self.used, left_out, self.recipe)
+                tuning.tune(model, self.store, weights, self.recipe, run)
+            model.save_pretrained(run / "model")
         return self._exported(run, left_out, sources)
 
     def predictions(self, run: Path, sources: Sequence[str]) -> list[Prediction]:

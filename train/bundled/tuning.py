@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 
 from train import arrays
 from train.bundled import lora
-from train.bundled.drawn import FAR, NEAR, DrawnViews, view
+from train.bundled.drawn import FAR, DrawnViews, view
 from train.bundled.head import Head, flattened
 from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
@@ -74,35 +74,33 @@ class Seen:
 
     @classmethod
     def collect(cls, store: PixelStore, rows: Sequence[Row], recipe: Recipe, weights: Path) -> Seen:
-        """Pass a near and a far view of at most ``recipe.seen`` pictures of each source and label through the tower."""
+        """Pass ``recipe.seen`` far views of each of the store's pictures, ``rows``, through the frozen tower."""
         rng = np.random.default_rng(recipe.seed)
-        cells: Counter[tuple[str, str]] = Counter()
-        chosen = []
-        for number in rng.permutation(len(rows)):
-            key = rows[number].source, rows[number].label
-            if cells[key] < (recipe.seen_older if key[0] in recipe.older else recipe.seen):
-                cells[key] += 1
-                chosen.append(int(number))
+        which = np.tile(np.arange(len(rows)), recipe.seen)
         model = untuned(recipe, weights).eval()
         prepare = Prepared(recipe)
-        views = [view(store[i], kind, recipe.drawing, rng) for i in sorted(chosen) for kind in (NEAR, FAR)]
         found = []
-        for start in range(0, len(views), BATCH):
+        for start in range(0, len(which), BATCH):
+            views = np.stack([view(store[i], FAR, recipe.drawing, rng) for i in which[start : start + BATCH]])
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                tokens = passed_on(model.backbone, prepare(torch.from_numpy(np.stack(views[start : start + BATCH]))))
+                tokens = passed_on(model.backbone, prepare(torch.from_numpy(views)))
                 kept = [summary(model.backbone, each) for n, each in enumerate(tokens) if n in recipe.blocks]
             found.append(torch.stack(kept, 1).half().numpy())
-        return cls(np.concatenate(found), np.repeat(sorted(chosen), 2))
+            if start % (50 * BATCH) == 0:
+                print(f"seen: {start} of {len(which)} views", flush=True)
+        return cls(np.concatenate(found), which)
 
     def head(self, rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> Head:
         """A linear head on the views of the pictures that are not left out, both labels weighing alike."""
         weight = chances([rows[i] for i in self.which], left_out, recipe)
         used = weight > 0
-        fake = np.array([rows[i].label == "fake" for i in self.which])[used]
-        weight = weight[used]
+        seen, weight = [rows[i] for i in self.which[used]], weight[used]
+        fake = np.array([row.label == "fake" for row in seen])
         for label in (False, True):
             weight[fake == label] /= weight[fake == label].sum()
-        return Head.fit(flattened(self.features[used][:, :, None]), fake, weight, recipe.strength)
+        vectors = flattened(self.features[used][:, :, None])
+        sources = [row.source for row in seen]
+        return Head.fit(vectors, fake, weight, sources, recipe.penalty, recipe.source_penalty)
 
 
 class Prepared:

@@ -44,9 +44,9 @@ CONFIG: dict[str, Any] = {
     "seed": 1,
     "modern": 3.0,
     "portraits": {"real": 2.0, "fake": 0.5},
-    "seen": 4,
-    "seen_older": 2,
-    "strength": 1.0,
+    "seen": 2,
+    "penalty": 0.1,
+    "source_penalty": 0.01,
     "first": 2,
     "rank": 4,
     "steps": 4,
@@ -251,7 +251,7 @@ def test_what_was_kept_gives_what_the_app_reads(made: Checkpoint, pool: Path) ->
 def test_another_configuration_does_not_go_on_where_the_first_stopped(
     made: Checkpoint, weights: Path, pool: Path
 ) -> None:
-    other = Recipe.model_validate(CONFIG | {"strength": 2.0})
+    other = Recipe.model_validate(CONFIG | {"penalty": 2.0})
     with pytest.raises(RunError, match="made from other"):
         making.make(other, replace(PROTOCOL, deliveries=["web"]), weights, pool, made.folder.parents[1])
 
