@@ -24,9 +24,9 @@ class Recipe(BaseModel):
     ``older`` and ``portrait_sources`` is drawn; ``portraits``: the same for the latter, by label. ``consistency``:
     where it is over 0, each picture comes twice in a batch, and the squared difference of the two margins weighs so
     much in the loss; with no ``steps`` the tower stays as it is. ``seen``: far views of each picture that the head is
-    fitted on, with ``penalty`` and ``source_penalty`` (`train.bundled.head`). ``long_side``: of the decoded pictures, px. ``most``: at most so many pictures of a
-    source among them. ``measured``: pictures of a source and label that are measured at *web*,
-    ``measured_elsewhere`` at the other deliveries.
+    fitted on, with ``penalty`` and ``source_penalty`` (`train.bundled.head`). ``long_side``: of the decoded pictures,
+    px. ``most``: at most so many pictures of a source among them. ``measured``: pictures of a source and label that are
+    measured at *web*, ``measured_elsewhere`` at the other deliveries.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -122,12 +122,56 @@ def made(weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return load_folder(folder / "out" / "final" / "checkpoint")
 
 
-def test_a_head_parts_what_can_be_parted() -> None:
-    rng = np.random.default_rng(0)
+def drawn_vectors(seed: int) -> tuple[Any, Any]:
+    """Forty vectors ``[40, 5]`` of which every other is of a fake, which shifts the first number by 3."""
     fake = np.arange(40) % 2 == 1
-    vectors = rng.normal(0, 1, (40, 5)) + 3 * fake[:, None] * (1, 0, 0, 0, 0)
-    head = Head.fit(vectors, fake, np.ones(40), 1.0)
+    return np.random.default_rng(seed).normal(0, 1, (40, 5)) + 3 * fake[:, None] * (1, 0, 0, 0, 0), fake
+
+
+def test_a_head_parts_what_can_be_parted() -> None:
+    vectors, fake = drawn_vectors(0)
+    head = Head.fit(vectors, fake, np.ones(40), ["one"] * 40, 0.025, 0.025)
     assert ((head(vectors) > 0) == fake).mean() > 0.9
+
+
+def test_a_head_learns_little_of_what_only_tells_sources_apart() -> None:
+    (vectors, fake), rng = drawn_vectors(0), np.random.default_rng(1)
+    mostly_fake = np.where(fake, rng.random(40) < 0.9, rng.random(40) < 0.1)  # a source with more fakes than the other
+    vectors[:, 4] += 6 * mostly_fake
+    source = ["two" if each else "one" for each in mostly_fake]
+
+    def share(source_penalty: float) -> float:
+        weight = np.abs(Head.fit(vectors, fake, np.ones(40), source, 0.025, source_penalty).weight * vectors.std(0))
+        return float(weight[4] / weight.sum())
+
+    assert share(1e-4) < 0.6 * share(1e4)
+
+
+def test_a_heavier_penalty_makes_a_head_less_sure() -> None:
+    vectors, fake = drawn_vectors(0)
+    spread = [np.std(Head.fit(vectors, fake, np.ones(40), ["one"] * 40, each, 1.0)(vectors)) for each in (0.01, 1.0)]
+    assert spread[0] > 2 * spread[1]
+
+
+def test_each_picture_is_seen_as_often_as_asked_and_weighs_as_its_source_says(
+    made: Checkpoint, weights: Path, pool: Path
+) -> None:
+    done = making.Making(RECIPE, PROTOCOL, weights, pool, made.folder.parents[1])
+    seen = done.seen
+    assert np.bincount(seen.which).tolist() == [RECIPE.seen] * len(done.used)
+    assert seen.features.shape == (len(seen.which), len(RECIPE.blocks), 192)
+    views = [seen.features[seen.which == 0][n].astype(np.float32) for n in range(RECIPE.seen)]
+    assert not np.allclose(views[0], views[1])  # each view is drawn anew
+
+
+def test_with_no_steps_a_fold_is_the_tower_as_it_is_and_the_head(weights: Path, pool: Path, tmp_path: Path) -> None:
+    frozen = making.Making(RECIPE.model_copy(update={"steps": 0}), PROTOCOL, weights, pool, tmp_path)
+    run = frozen.fold("two", PROTOCOL.folds["two"])
+    assert not (run / "state.pt").exists()
+    left_out = {row.path for row in frozen.used if row.source == "two"}
+    expected = tuning.untuned(RECIPE, weights, frozen.seen.head(frozen.used, left_out, RECIPE)).state_dict()
+    for name, tensor in TowerClassifier.from_pretrained(run / "model").state_dict().items():
+        torch.testing.assert_close(tensor, expected[name])
 
 
 def test_the_app_runs_it_as_torch_does(made: Checkpoint) -> None:
