@@ -1,4 +1,4 @@
-"""How a tower is tuned and looked through, as data: every constant of ``train/configs/clip.json``, checked."""
+"""How a network is made of a tower, as data: every constant of ``train/configs/clip.json``, checked."""
 
 from __future__ import annotations
 

@@ -17,10 +17,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tests.train.conftest import write_pool
-from train.bundled import making, tuning
+from train.bundled import making
 from train.bundled.head import Head
 from train.bundled.measured import Margins
 from train.bundled.recipe import Recipe
+from train.bundled.seen import untuned
 from train.checkpoint import export
 from train.errors import ConfigError, RunError
 from train.measure import card, check, metrics, predictions
@@ -169,7 +170,7 @@ def test_with_no_steps_a_fold_is_the_tower_as_it_is_and_the_head(weights: Path, 
     run = frozen.fold("two", PROTOCOL.folds["two"])
     assert not (run / "state.pt").exists()
     left_out = {row.path for row in frozen.used if row.source == "two"}
-    expected = tuning.untuned(RECIPE, weights, frozen.seen.head(frozen.used, left_out, RECIPE)).state_dict()
+    expected = untuned(RECIPE, weights, frozen.seen.head(frozen.used, left_out, RECIPE)).state_dict()
     for name, tensor in TowerClassifier.from_pretrained(run / "model").state_dict().items():
         torch.testing.assert_close(tensor, expected[name])
 
@@ -322,7 +323,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(
 ) -> None:
     rows = read_pool(write_pool(tmp_path / "pool", {"one": 1}))
     rows[0].path.write_bytes(b"no picture")
-    model = tuning.untuned(RECIPE, weights).eval()
+    model = untuned(RECIPE, weights).eval()
     rule = ViewRule("crops", 224, 448, 2)
     found = Margins.measure(model, [(row, ("web",), rule) for row in rows], RECIPE)
     assert str(rows[0].path) in capfd.readouterr().out
@@ -332,7 +333,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     save_file({"cls_token": torch.zeros(1, 1, 192)}, tmp_path / "vit.safetensors")
     with pytest.raises(RunError, match="does not hold the weights"):
-        tuning.untuned(RECIPE, tmp_path / "vit.safetensors")
+        untuned(RECIPE, tmp_path / "vit.safetensors")
 
 
 def test_a_misspelt_key_is_answered_with_what_it_may_have_meant(tmp_path: Path) -> None:
