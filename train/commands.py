@@ -22,7 +22,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "evaluate": "measure, calibrate and describe a checkpoint on a corpus's held-out splits",
     },
     "bundled": {
-        TRAIN: "all of unfake-clip: a tuned CLIP tower with a head, from the pool to the checkpoint",
+        TRAIN: "all of unfake-clip: a head on a CLIP tower, from the pool to the checkpoint",
     },
     "measure": {
         "calibrate": "calibration, thresholds and figures from predictions",

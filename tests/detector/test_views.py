@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from unfake.detector.views import ViewRule, cut, working_size
+from unfake.detector.views import Box, ViewRule, cut, working_size
 
 CROPS = ViewRule("crops", size=224, long_side=1280, max_views=12)
 
@@ -101,6 +103,16 @@ def test_squash_takes_the_whole_picture() -> None:
         {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 600, "far_views": 1},
         {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 100, "far_views": 1},
         {"kind": "crops", "size": 224, "long_side": 500, "max_views": 2, "far_side": 448, "far_views": -1},
+        {"kind": "crops", "size": 224, "long_side": 500, "max_views": 5, "diagonal": True},
+        {
+            "kind": "crops",
+            "size": 224,
+            "long_side": 500,
+            "max_views": 4,
+            "far_side": 448,
+            "far_views": 1,
+            "diagonal": True,
+        },
     ],
 )
 def test_a_rule_that_cannot_be_followed_is_refused(rule: dict[str, object]) -> None:
@@ -122,7 +134,27 @@ def test_far_views_show_more_of_the_picture() -> None:
     assert spans[2] == pytest.approx(125, abs=4)
 
 
+@pytest.mark.parametrize(
+    ("size", "boxes"),
+    [
+        ((400, 300), [(0, 0, 0.75, 1), (0.25, 0, 1, 1)]),  # two of two by one
+        ((400, 600), [(0.25, 0, 1, 0.5), (0, 0.5, 0.75, 1)]),  # of two by two, without upper left and lower right
+        ((900, 300), [(0, 0, 1 / 3, 1), (2 / 3, 0, 1, 1)]),  # of three in a row
+        ((1200, 300), [(0.25, 0, 0.5, 1), (0.5, 0, 0.75, 1)]),  # of four in a row
+    ],
+)
+def test_of_four_views_those_on_a_diagonal_are_taken(size: tuple[int, int], boxes: list[Box]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    rule = ViewRule("crops", 300, 1200, 4, diagonal=True)
+    found, every = cut(pixels, rule), cut(pixels, replace(rule, diagonal=False))
+    assert [pytest.approx(box) for box in boxes] == list(found.boxes)
+    for box, view in zip(found.boxes, found.pixels, strict=True):
+        assert np.array_equal(view, every.pixels[every.boxes.index(box)])
+
+
 def test_a_rule_survives_json() -> None:
+    diagonal = ViewRule("crops", 224, 448, 4, diagonal=True)
+    assert ViewRule(**diagonal.to_json()) == diagonal
     far = ViewRule("crops", 224, 1280, 2, 448, 1)
     assert ViewRule(**far.to_json()) == far
     assert ViewRule(**CROPS.to_json()) == CROPS

@@ -2,7 +2,7 @@
 
 The tower's own weights come from the Hub, unless ``--weights`` names a file. With ``steps`` of 0 it stays as it is.
 
-For each fold of the protocol a network that has seen none of the fold's sources is tuned, exported and measured on
+For each fold of the protocol a network that has seen none of the fold's sources is fitted, exported and measured on
 them. The network that ships is the mean of the folds' weights, so that it has seen all; what the folds' networks read
 calibrates and describes it. A command that was stopped goes on when it is run again.
 """
@@ -21,6 +21,7 @@ from train.bundled.description import describe
 from train.bundled.measured import Margins, Task
 from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
+from train.bundled.seen import Seen, chances, untuned
 from train.checkpoint import export
 from train.families import grouped, held_out
 from train.measure.predictions import Prediction, choose, header_aucs
@@ -68,14 +69,14 @@ class Making:
         self.inputs = {"pictures": listed(self.used), "weights": sha256_of(weights)}
 
     @property
-    def seen(self) -> tuning.Seen:
+    def seen(self) -> Seen:
         """What the frozen tower passes on, made once."""
         file = self.out / "seen.npz"
-        read = {"backbone", "blocks", "mean", "std", "drawing", "seed", "older", "seen", "seen_older"}
+        read = {"backbone", "blocks", "mean", "std", "drawing", "seed", "seen"}
         made_from(self.out, self.inputs | {"settings": self.recipe.model_dump(mode="json", include=read)}, file.name)
         if not file.is_file():
-            tuning.Seen.collect(self.store, self.used, self.recipe, self.weights).save(file)
-        return tuning.Seen.load(file)
+            Seen.collect(self.store, self.used, self.recipe, self.weights).save(file)
+        return Seen.load(file)
 
     def settings(self, left_out: set[Path], sources: Sequence[str]) -> str:
         """What stands in a run's ``config.json``."""
@@ -92,9 +93,11 @@ class Making:
         made_from(run, self.inputs | {"settings": self.settings(left_out, sources)})
         if not (run / "model").is_dir():
             head = self.seen.head(self.used, left_out, self.recipe)
-            model = tuning.untuned(self.recipe, self.weights, head)
-            weights = tuning.chances(self.used, left_out, self.recipe)
-            tuning.tune(model, self.store, weights, self.recipe, run).save_pretrained(run / "model")
+            model = untuned(self.recipe, self.weights, head)
+            if self.recipe.steps:
+                weights = chances(self.used, left_out, self.recipe)
+                tuning.tune(model, self.store, weights, self.recipe, run)
+            model.save_pretrained(run / "model")
         return self._exported(run, left_out, sources)
 
     def predictions(self, run: Path, sources: Sequence[str]) -> list[Prediction]:

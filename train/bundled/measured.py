@@ -1,4 +1,4 @@
-"""What a tuned tower reads off the pictures that it never saw, kept view by view: ``margins.npz`` beside each fold.
+"""What a network reads off the pictures that it never saw, kept view by view: ``margins.npz`` beside each fold.
 
 A fold's tower is its own, so each picture of the fold passes it at every delivery. Margins are kept by view, so that
 what is made of them is tried in seconds. The tower computes in bf16, as the app does where the processor can.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from train import arrays
 from train.bundled.recipe import Recipe
-from train.bundled.tuning import BATCH, Prepared
+from train.bundled.seen import BATCH, Prepared
 from train.deliveries import DELIVERIES
 from train.measure.predictions import Prediction
 from train.pool import Row

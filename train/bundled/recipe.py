@@ -1,4 +1,4 @@
-"""How a tower is tuned and looked through, as data: every constant of ``train/configs/clip.json``, checked."""
+"""How a network is made of a tower, as data: every constant of ``train/configs/clip.json``, checked."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Recipe(BaseModel):
     share of the steps in which they see all. ``modern``: how many times as often a picture of a source outside of
     ``older`` and ``portrait_sources`` is drawn; ``portraits``: the same for the latter, by label. ``consistency``:
     where it is over 0, each picture comes twice in a batch, and the squared difference of the two margins weighs so
-    much in the loss. ``seen`` and ``seen_older``: pictures of a source and label that the head is fitted on, with a
-    penalty of ``1 / strength``. ``long_side``: of the decoded pictures, px. ``most``: at most so many pictures of a
-    source among them. ``measured``: pictures of a source and label that are measured at *web*,
-    ``measured_elsewhere`` at the other deliveries.
+    much in the loss; with no ``steps`` the tower stays as it is. ``seen``: far views of each picture that the head is
+    fitted on, with ``penalty`` and ``source_penalty`` (`train.bundled.head`). ``long_side``: of the decoded pictures,
+    px. ``most``: at most so many pictures of a source among them. ``measured``: pictures of a source and label that are
+    measured at *web*, ``measured_elsewhere`` at the other deliveries.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,8 +47,8 @@ class Recipe(BaseModel):
     portraits: dict[str, float]
     most: dict[str, int] = {}
     seen: int = Field(gt=0)
-    seen_older: int = Field(gt=0)
-    strength: float = Field(gt=0)
+    penalty: float = Field(gt=0)
+    source_penalty: float = Field(gt=0)
     first: int = Field(ge=0)
     rank: int = Field(gt=0)
     steps: int = Field(ge=0)

@@ -1,17 +1,14 @@
-"""A tower, tuned: a linear head fitted on what the frozen tower sees, then adapters in its upper blocks and the head.
+"""A tower, tuned: adapters in its upper blocks, and the head that was fitted on what the frozen tower sees.
 
-The head comes first and learns slowly afterwards: a high rate undoes it before the blocks have learned anything.
+The head learns slowly: a high rate undoes it before the blocks have learned anything.
 Adapters are trained on a part of each view's patches (Liu et al., PatchDropout, WACV 2023), which costs half of the
 time, and on all of them at the end. They are merged into the weights, so that the app runs the same graph as before.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,111 +19,14 @@ from timm.layers.pos_embed_sincos import apply_keep_indices_nlc
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from train import arrays
 from train.bundled import lora
-from train.bundled.drawn import FAR, NEAR, DrawnViews, view
-from train.bundled.head import Head, flattened
+from train.bundled.drawn import DrawnViews
 from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
 from train.bundled.running import Running
 from train.bundled.schedule import learning_rate
-from train.bundled.tower import fill
-from train.pool import Row
-from unfake.detector.tower import TowerClassifier, embedded, passed_by, passed_on, summary
-
-BATCH = 32  # views that pass the frozen tower at once
-
-
-def chances(rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> NDArray[np.float64]:
-    """How often each picture is drawn within its label: by source as the root of its size, 0 for those left out.
-
-    Times ``recipe.portraits`` by label in the portrait sources, times ``recipe.modern`` in all others but the older.
-    """
-    out = set(left_out)
-    counts = Counter((row.source, row.label) for row in rows if row.path not in out)
-    found = np.zeros(len(rows))
-    for number, row in enumerate(rows):
-        if row.path in out:
-            continue
-        if row.source in recipe.portrait_sources:
-            boost = recipe.portraits[row.label]
-        else:
-            boost = 1.0 if row.source in recipe.older else recipe.modern
-        found[number] = boost / math.sqrt(counts[row.source, row.label])
-    return found
-
-
-@dataclass(frozen=True)
-class Seen:
-    """``features`` ``[N, blocks, width]``: summaries of views; ``which``: of which picture each view is."""
-
-    features: NDArray[np.float16]
-    which: NDArray[np.int64]
-
-    def save(self, file: Path) -> None:
-        """Keep them in a file."""
-        arrays.save(file, **vars(self))
-
-    @classmethod
-    def load(cls, file: Path) -> Seen:
-        """What `save` wrote."""
-        return cls(**np.load(file))
-
-    @classmethod
-    def collect(cls, store: PixelStore, rows: Sequence[Row], recipe: Recipe, weights: Path) -> Seen:
-        """Pass a near and a far view of at most ``recipe.seen`` pictures of each source and label through the tower."""
-        rng = np.random.default_rng(recipe.seed)
-        cells: Counter[tuple[str, str]] = Counter()
-        chosen = []
-        for number in rng.permutation(len(rows)):
-            key = rows[number].source, rows[number].label
-            if cells[key] < (recipe.seen_older if key[0] in recipe.older else recipe.seen):
-                cells[key] += 1
-                chosen.append(int(number))
-        model = untuned(recipe, weights).eval()
-        prepare = Prepared(recipe)
-        views = [view(store[i], kind, recipe.drawing, rng) for i in sorted(chosen) for kind in (NEAR, FAR)]
-        found = []
-        for start in range(0, len(views), BATCH):
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                tokens = passed_on(model.backbone, prepare(torch.from_numpy(np.stack(views[start : start + BATCH]))))
-                kept = [summary(model.backbone, each) for n, each in enumerate(tokens) if n in recipe.blocks]
-            found.append(torch.stack(kept, 1).half().numpy())
-        return cls(np.concatenate(found), np.repeat(sorted(chosen), 2))
-
-    def head(self, rows: Sequence[Row], left_out: Iterable[Path], recipe: Recipe) -> Head:
-        """A linear head on the views of the pictures that are not left out, both labels weighing alike."""
-        weight = chances([rows[i] for i in self.which], left_out, recipe)
-        used = weight > 0
-        fake = np.array([rows[i].label == "fake" for i in self.which])[used]
-        weight = weight[used]
-        for label in (False, True):
-            weight[fake == label] /= weight[fake == label].sum()
-        return Head.fit(flattened(self.features[used][:, :, None]), fake, weight, recipe.strength)
-
-
-class Prepared:
-    """Turns uint8 views ``[N, size, size, 3]`` into the network's input."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        spread, centre = torch.tensor(recipe.std).view(1, 3, 1, 1), torch.tensor(recipe.mean).view(1, 3, 1, 1)
-        self.scale, self.shift = 1 / (255 * spread), -centre / spread
-
-    def __call__(self, views: Tensor) -> Tensor:
-        """Float ``[N, 3, size, size]``."""
-        return views.permute(0, 3, 1, 2).float() * self.scale + self.shift
-
-
-def untuned(recipe: Recipe, weights: Path, head: Head | None = None) -> TowerClassifier:
-    """The tower with a head; raises RunError where ``weights`` are not the tower's."""
-    model = TowerClassifier(recipe.backbone, 2, recipe.blocks)
-    fill(model.backbone, recipe.backbone, weights)
-    if head is not None:
-        half = torch.from_numpy(head.weight).float() / 2  # both logits, so that their difference is the margin
-        with torch.no_grad():
-            model.classifier.weight.copy_(torch.stack((-half, half)))
-            model.classifier.bias.copy_(torch.tensor((-head.bias / 2, head.bias / 2)))
-    return model
+from train.bundled.seen import Prepared
+from unfake.detector.tower import TowerClassifier, embedded, passed_by, summary
 
 
 def thinned(vit: Any, tokens: Tensor, rope: Tensor | None, kept: float) -> tuple[Tensor, Tensor | None]:

@@ -93,8 +93,9 @@ def _views(data: Mapping[str, Any]) -> ViewRule:
     for key in ("long_side", "max_views", "far_side", "far_views"):
         if (kind == "crops" and not key.startswith("far_")) or key in data["views"]:
             numbers[key] = _field(data, f"views.{key}", _is_integer, "a whole number")
+    diagonal = "diagonal" in data["views"] and _field(data, "views.diagonal", _is_bool, "true or false")
     try:
-        return ViewRule(kind, **numbers)
+        return ViewRule(kind, **numbers, diagonal=diagonal)
     except ValueError as error:
         raise CheckpointMismatch(f"The view rule of {CONFIG} cannot be followed: {error}.") from error
 

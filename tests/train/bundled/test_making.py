@@ -17,10 +17,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from tests.train.conftest import write_pool
-from train.bundled import making, tuning
+from train.bundled import making
 from train.bundled.head import Head
 from train.bundled.measured import Margins
 from train.bundled.recipe import Recipe
+from train.bundled.seen import untuned
 from train.checkpoint import export
 from train.errors import ConfigError, RunError
 from train.measure import card, check, metrics, predictions
@@ -44,9 +45,9 @@ CONFIG: dict[str, Any] = {
     "seed": 1,
     "modern": 3.0,
     "portraits": {"real": 2.0, "fake": 0.5},
-    "seen": 4,
-    "seen_older": 2,
-    "strength": 1.0,
+    "seen": 2,
+    "penalty": 0.1,
+    "source_penalty": 0.01,
     "first": 2,
     "rank": 4,
     "steps": 4,
@@ -122,12 +123,56 @@ def made(weights: Path, pool: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return load_folder(folder / "out" / "final" / "checkpoint")
 
 
-def test_a_head_parts_what_can_be_parted() -> None:
-    rng = np.random.default_rng(0)
+def drawn_vectors(seed: int) -> tuple[Any, Any]:
+    """Forty vectors ``[40, 5]`` of which every other is of a fake, which shifts the first number by 3."""
     fake = np.arange(40) % 2 == 1
-    vectors = rng.normal(0, 1, (40, 5)) + 3 * fake[:, None] * (1, 0, 0, 0, 0)
-    head = Head.fit(vectors, fake, np.ones(40), 1.0)
+    return np.random.default_rng(seed).normal(0, 1, (40, 5)) + 3 * fake[:, None] * (1, 0, 0, 0, 0), fake
+
+
+def test_a_head_parts_what_can_be_parted() -> None:
+    vectors, fake = drawn_vectors(0)
+    head = Head.fit(vectors, fake, np.ones(40), ["one"] * 40, 0.025, 0.025)
     assert ((head(vectors) > 0) == fake).mean() > 0.9
+
+
+def test_a_head_learns_little_of_what_only_tells_sources_apart() -> None:
+    (vectors, fake), rng = drawn_vectors(0), np.random.default_rng(1)
+    mostly_fake = np.where(fake, rng.random(40) < 0.9, rng.random(40) < 0.1)  # a source with more fakes than the other
+    vectors[:, 4] += 6 * mostly_fake
+    source = ["two" if each else "one" for each in mostly_fake]
+
+    def share(source_penalty: float) -> float:
+        weight = np.abs(Head.fit(vectors, fake, np.ones(40), source, 0.025, source_penalty).weight * vectors.std(0))
+        return float(weight[4] / weight.sum())
+
+    assert share(1e-4) < 0.6 * share(1e4)
+
+
+def test_a_heavier_penalty_makes_a_head_less_sure() -> None:
+    vectors, fake = drawn_vectors(0)
+    spread = [np.std(Head.fit(vectors, fake, np.ones(40), ["one"] * 40, each, 1.0)(vectors)) for each in (0.01, 1.0)]
+    assert spread[0] > 2 * spread[1]
+
+
+def test_each_picture_is_seen_as_often_as_asked_and_weighs_as_its_source_says(
+    made: Checkpoint, weights: Path, pool: Path
+) -> None:
+    done = making.Making(RECIPE, PROTOCOL, weights, pool, made.folder.parents[1])
+    seen = done.seen
+    assert np.bincount(seen.which).tolist() == [RECIPE.seen] * len(done.used)
+    assert seen.features.shape == (len(seen.which), len(RECIPE.blocks), 192)
+    views = [seen.features[seen.which == 0][n].astype(np.float32) for n in range(RECIPE.seen)]
+    assert not np.allclose(views[0], views[1])  # each view is drawn anew
+
+
+def test_with_no_steps_a_fold_is_the_tower_as_it_is_and_the_head(weights: Path, pool: Path, tmp_path: Path) -> None:
+    frozen = making.Making(RECIPE.model_copy(update={"steps": 0}), PROTOCOL, weights, pool, tmp_path)
+    run = frozen.fold("two", PROTOCOL.folds["two"])
+    assert not (run / "state.pt").exists()
+    left_out = {row.path for row in frozen.used if row.source == "two"}
+    expected = untuned(RECIPE, weights, frozen.seen.head(frozen.used, left_out, RECIPE)).state_dict()
+    for name, tensor in TowerClassifier.from_pretrained(run / "model").state_dict().items():
+        torch.testing.assert_close(tensor, expected[name])
 
 
 def test_the_app_runs_it_as_torch_does(made: Checkpoint) -> None:
@@ -251,7 +296,7 @@ def test_what_was_kept_gives_what_the_app_reads(made: Checkpoint, pool: Path) ->
 def test_another_configuration_does_not_go_on_where_the_first_stopped(
     made: Checkpoint, weights: Path, pool: Path
 ) -> None:
-    other = Recipe.model_validate(CONFIG | {"strength": 2.0})
+    other = Recipe.model_validate(CONFIG | {"penalty": 2.0})
     with pytest.raises(RunError, match="made from other"):
         making.make(other, replace(PROTOCOL, deliveries=["web"]), weights, pool, made.folder.parents[1])
 
@@ -278,7 +323,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(
 ) -> None:
     rows = read_pool(write_pool(tmp_path / "pool", {"one": 1}))
     rows[0].path.write_bytes(b"no picture")
-    model = tuning.untuned(RECIPE, weights).eval()
+    model = untuned(RECIPE, weights).eval()
     rule = ViewRule("crops", 224, 448, 2)
     found = Margins.measure(model, [(row, ("web",), rule) for row in rows], RECIPE)
     assert str(rows[0].path) in capfd.readouterr().out
@@ -288,7 +333,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(
 def test_other_weights_are_refused(tmp_path: Path) -> None:
     save_file({"cls_token": torch.zeros(1, 1, 192)}, tmp_path / "vit.safetensors")
     with pytest.raises(RunError, match="does not hold the weights"):
-        tuning.untuned(RECIPE, tmp_path / "vit.safetensors")
+        untuned(RECIPE, tmp_path / "vit.safetensors")
 
 
 def test_a_misspelt_key_is_answered_with_what_it_may_have_meant(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.train.bundled.test_making import CONFIG
 from train.bundled import lora, tuning
 from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
+from train.bundled.seen import chances
 from train.pool import read_pool
 from unfake.detector.tower import TowerClassifier
 from unfake.detector.views import ViewRule
@@ -91,7 +92,7 @@ def test_what_two_views_of_a_picture_read_is_drawn_together(pixels: Tensor) -> N
 
 def test_a_stopped_tuning_goes_on_and_the_loss_falls(pool: Path, tmp_path: Path) -> None:
     store, rows = stored(pool, tmp_path / "pixels")
-    weights = tuning.chances(rows, (), RECIPE)
+    weights = chances(rows, (), RECIPE)
     recipe = RECIPE.model_copy(update={"steps": 30, "save_every": 5, "learning_rate": 0.003})
     losses: list[float] = []
 
@@ -119,7 +120,7 @@ def test_sources_are_drawn_by_the_root_of_their_size_and_none_that_is_left_out(p
     rows = read_pool(pool)
     recipe = RECIPE.model_copy(update={"older": ("two",), "portrait_sources": ("held",)})
     left_out = {row.path for row in rows if row.source == "one" and row.label == "fake"}
-    found = dict(zip(((r.source, r.label, r.name) for r in rows), tuning.chances(rows, left_out, recipe), strict=True))
+    found = dict(zip(((r.source, r.label, r.name) for r in rows), chances(rows, left_out, recipe), strict=True))
     assert found["one", "fake", "0.png"] == 0
     assert found["one", "real", "0.png"] == pytest.approx(3 / 6**0.5)
     assert found["two", "real", "0.png"] == pytest.approx(1 / 4**0.5)
