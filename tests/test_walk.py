@@ -91,6 +91,7 @@ def page(browser: Browser, address: str, unsplash: Unsplash, request: pytest.Fix
 
 def search(page: Page, words: str) -> None:
     page.get_by_role("tab", name="Search").click()
+    settled(page)  # or what arrives late would take the place of the words
     page.locator("#query textarea, #query input").fill(words)
     page.locator("#go").click()
 

@@ -35,6 +35,7 @@ SMALL: dict[str, Any] = {
     "long_side": 224,
     "first": 1,
     "measured_elsewhere": 1,
+    "penalty": 0.01,
 }
 
 

@@ -46,7 +46,7 @@ CONFIG: dict[str, Any] = {
     "modern": 3.0,
     "portraits": {"real": 2.0, "fake": 0.5},
     "seen": 4,
-    "penalty": 0.01,
+    "penalty": 0.12,
     "source_penalty": 1.0,
     "first": 2,
     "rank": 4,
