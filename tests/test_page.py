@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import SAMPLES, opened
+from tests.gestures import drop, paste_stripes
 
 pillow_heif.register_heif_opener()
 
@@ -33,17 +34,7 @@ def tab(page: Page, name: str) -> None:
 def test_a_dropped_picture_gets_its_verdict(page: Page, name: str) -> None:
     # when the file is dropped on the input, as from a desktop
     tab(page, "Classify")
-    transfer = page.evaluate_handle(
-        """async ([address, name]) => {
-            const bytes = await (await fetch(address)).arrayBuffer();
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], name, {type: 'image/jpeg'}));
-            return transfer;
-        }""",
-        [f"gradio_api/file={SAMPLES / name}", name],
-    )
-    target = page.locator("#picture button").filter(has_text="Drop")
-    target.dispatch_event("drop", {"dataTransfer": transfer})
+    drop(page, SAMPLES / name)
     # then the verdict, the probability, the heat map and the checkpoint are there
     verdict = page.locator(".uf-verdict")
     expect(verdict).to_be_visible()
@@ -149,20 +140,7 @@ def test_a_picture_from_the_webcam(page: Page) -> None:
 
 def test_a_picture_from_the_clipboard(page: Page) -> None:
     tab(page, "Classify")
-    page.evaluate(
-        """async () => {
-            const canvas = document.createElement('canvas');
-            canvas.width = canvas.height = 300;
-            const brush = canvas.getContext('2d');
-            for (let x = 0; x < 300; x += 10) {
-                brush.fillStyle = `hsl(${x}, 80%, 50%)`;
-                brush.fillRect(x, 0, 10, 300);
-            }
-            const blob = await new Promise((done) => canvas.toBlob(done, 'image/png'));
-            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
-        }"""
-    )
-    page.keyboard.press("Control+V")
+    paste_stripes(page)
     expect(page.locator(".uf-verdict")).to_contain_text("300 × 300 px, PNG")
 
 

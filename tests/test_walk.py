@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.conftest import SAMPLES, opened, running_app, settled
 from tests.evidence import files
+from tests.gestures import drop, paste_stripes
 from tests.servers.pictures import PictureServer
 from tests.servers.unsplash import KEY, Unsplash
 from unfake import intake
@@ -397,31 +398,11 @@ def bring_ones_own(hands: Hands) -> None:
     if hands.keyboard:
         hands.files([SAMPLES / "espresso.jpg"])
     else:
-        transfer = page.evaluate_handle(
-            """async (address) => {
-                const transfer = new DataTransfer(), bytes = await (await fetch(address)).arrayBuffer();
-                transfer.items.add(new File([bytes], 'a.jpg', {type: 'image/jpeg'}));
-                return transfer;
-            }""",
-            f"gradio_api/file={SAMPLES / 'espresso.jpg'}",
-        )
-        page.locator("#picture button").filter(has_text="Drop").dispatch_event("drop", {"dataTransfer": transfer})
+        drop(page, SAMPLES / "espresso.jpg")
     expect(verdict).to_contain_text("600 × 400 px, JPEG")
     expect(verdict.locator("h2")).to_be_focused()
     hands.stands("own")
-    page.evaluate(
-        """async () => {
-            const canvas = document.createElement('canvas'), brush = canvas.getContext('2d');
-            canvas.width = canvas.height = 300;
-            for (let x = 0; x < 300; x += 10) {
-                brush.fillStyle = `hsl(${x}, 80%, 50%)`;
-                brush.fillRect(x, 0, 10, 300);
-            }
-            const blob = await new Promise((done) => canvas.toBlob(done, 'image/png'));
-            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
-        }"""
-    )
-    page.keyboard.press("Control+V")
+    paste_stripes(page)
     expect(verdict).to_contain_text("300 × 300 px, PNG")
     expect(verdict.locator("h2")).to_be_focused()
     hands.stands("pasted")

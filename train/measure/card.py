@@ -181,8 +181,7 @@ def _views(rule: ViewRule) -> str:
     if rule.kind == "squash":
         return f"the whole picture, squashed to {rule.size} x {rule.size} px"
     far = f", up to {rule.far_views} more at most {rule.far_side} px long," if rule.far_views else ""
-    views = 2 if rule.diagonal else rule.max_views
-    near = f"up to {views} crops of {rule.size} px of it, at most {rule.long_side} px long"
+    near = f"up to {len(rule.taken(rule.max_views))} crops of {rule.size} px of it, at most {rule.long_side} px long"
     return f"{near}{far} and averages them" if far else f"{near}, and averages them"
 
 

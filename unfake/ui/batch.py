@@ -12,10 +12,11 @@ from pathlib import Path
 from unfake.services import Answer, Services
 from unfake.ui import grid, overlay
 from unfake.ui.template import message, render
+from unfake.web.limits import UPLOAD_FILES
 
 REDRAW = 0.5  # seconds between two drawings of the table
 THUMBNAIL = 72  # px on the long side
-MOST = 200  # pictures of one batch on the page; the command line takes more
+MOST = UPLOAD_FILES  # pictures of one batch on the page; the command line takes more
 
 
 def answers(services: Services, paths: Sequence[Path], names: Sequence[str], visitor: str) -> Iterator[str]:

@@ -15,10 +15,10 @@ T = TypeVar("T")
 Answer = tuple[str, dict[str, Any] | None]  # HTML, and the report as JSON or None where there is no verdict
 
 
-def _keep(among: OrderedDict[str, T], name: str, value: T) -> None:
+def _keep(among: OrderedDict[str, T], name: str, value: T, most: int) -> None:
     among[name] = value
     among.move_to_end(name)
-    while len(among) > MOST_ANSWERS:
+    while len(among) > most:
         among.popitem(last=False)
 
 
@@ -39,12 +39,9 @@ class Known(Mapping[str, Check]):
         before = self._checks.get(check.photo.id)
         if check.report is None and before is not None and before.report is not None:
             return
-        self._checks[check.photo.id] = check
-        self._checks.move_to_end(check.photo.id)
-        while len(self._checks) > MOST:
-            self._checks.popitem(last=False)
+        _keep(self._checks, check.photo.id, check, MOST)
         if card:
-            _keep(self._cards, check.photo.id, card)
+            _keep(self._cards, check.photo.id, card, MOST_ANSWERS)
 
     def card(self, photo_id: str) -> str:
         """The card on one of the latest `MOST_ANSWERS` photos that had one, as it was shown; else nothing."""
@@ -54,7 +51,7 @@ class Known(Mapping[str, Check]):
         """The answer on the picture at an address; a verdict that is known is given again, and nothing is fetched."""
         answer = self._answers.get(address) or examine()
         if answer[1] is not None:
-            _keep(self._answers, address, answer)
+            _keep(self._answers, address, answer, MOST_ANSWERS)
         return answer
 
     def __getitem__(self, photo_id: str) -> Check:
