@@ -18,7 +18,7 @@ from pathlib import Path
 
 from train.bundled import tower, tuning
 from train.bundled.description import describe
-from train.bundled.measured import Margins, Task
+from train.bundled.measured import Shown, Task
 from train.bundled.pixels import PixelStore
 from train.bundled.recipe import Recipe
 from train.bundled.seen import Seen, chances, untuned
@@ -100,21 +100,26 @@ class Making:
             model.save_pretrained(run / "model")
         return self._exported(run, left_out, sources)
 
-    def predictions(self, run: Path, sources: Sequence[str]) -> list[Prediction]:
-        """What a fold's network reads off the fold's sources, unless that is done."""
-        file, tasks = run / "margins.npz", folded(self.rows, sources, self.protocol, self.recipe)
+    def predictions(self, name: str, sources: Sequence[str]) -> list[Prediction]:
+        """What a fold's network reads off the fold's sources; what its tower passes on for them is made once.
+
+        That lies apart from the fold's run, so that another head on the same tower finds it.
+        """
+        folder, tasks = self.out / "shown", folded(self.rows, sources, self.protocol, self.recipe)
+        file, checkpoint = folder / f"{name}.npz", load_folder(self.out / name / "checkpoint")
+        model = load_network(checkpoint.folder)
+        if not isinstance(model, TowerClassifier):
+            raise TypeError(f"{checkpoint.folder} holds no tower")
         asked = {
             "pictures": listed(row for row, *_ in tasks),
             "deliveries": [names for _, names, _ in tasks],
             "views": self.recipe.views,
+            "towers": [tower.digest(model.backbone), model.blocks, self.recipe.mean, self.recipe.std],
         }
-        made_from(run, asked, file.name)
+        made_from(folder, asked, file.name)
         if not file.is_file():
-            model = load_network(run / "checkpoint")
-            if not isinstance(model, TowerClassifier):
-                raise TypeError(f"{run} holds no tower")
-            Margins.measure(model, tasks, self.recipe).save(file)
-        return Margins.load(file).predictions(load_folder(run / "checkpoint").id)
+            Shown.collect(model, tasks, self.recipe).save(file)
+        return Shown.load(file).predictions(model, checkpoint.id)
 
     def final(self, runs: Sequence[Path]) -> Path:
         """The mean of the folds' networks, exported; gives its run's folder."""
@@ -138,7 +143,7 @@ def make(recipe: Recipe, protocol: Protocol, weights: Path, pool: Path, out: Pat
     """Everything; gives the folder of the finished checkpoint."""
     making = Making(recipe, protocol, weights, pool, out)
     runs = {name: making.fold(name, sources) for name, sources in protocol.folds.items()}
-    predictions = [p for name, sources in protocol.folds.items() for p in making.predictions(runs[name], sources)]
+    predictions = [p for name, sources in protocol.folds.items() for p in making.predictions(name, sources)]
     final = making.final(list(runs.values())) / "checkpoint"
     measured = {(p.source, p.label, p.picture) for p in predictions}
     rows = [row for row in making.rows if (row.source, row.label, row.name) in measured]

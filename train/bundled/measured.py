@@ -1,7 +1,6 @@
-"""What a network reads off the pictures that it never saw, kept view by view: ``margins.npz`` beside each fold.
+"""What a tower passes on for the pictures of a fold, at every delivery, kept view by view.
 
-A fold's tower is its own, so each picture of the fold passes it at every delivery. Margins are kept by view, so that
-what is made of them is tried in seconds. The tower computes in bf16, as the app does where the processor can.
+With that, a head is measured on them in seconds. The tower computes as the app does (`train.bundled.precision`).
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from train import arrays
+from train.bundled.precision import autocast
 from train.bundled.recipe import Recipe
 from train.bundled.seen import BATCH, Prepared
 from train.deliveries import DELIVERIES
@@ -48,40 +48,47 @@ def _views(task: Task) -> list[tuple[str, Pixels]]:
 
 
 @dataclass(frozen=True)
-class Margins:
-    """``margin`` ``[N]`` of views, and of each view source, label, kind, picture and delivery ``[N, 5]``."""
+class Shown:
+    """``features`` ``[N, blocks, width]`` of views, and source, label, kind, picture, delivery ``[N, 5]`` of each."""
 
-    margin: NDArray[np.float32]
+    features: NDArray[np.float16]
     views: NDArray[np.str_]
 
     @classmethod
-    def measure(cls, model: TowerClassifier, tasks: Sequence[Task], recipe: Recipe) -> Margins:
+    def collect(cls, model: TowerClassifier, tasks: Sequence[Task], recipe: Recipe) -> Shown:
         """Pass the views of pictures; they are cut in a process beside it."""
         prepare = Prepared(recipe)
-        margins: list[NDArray[np.float32]] = []
+        found: list[NDArray[np.float16]] = []
         listing: list[tuple[str, str, str, str, str]] = []
         for batch in _batched(_cut(tasks)):
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                logits = model(prepare(torch.from_numpy(np.stack([view for _, _, view in batch])))).float()
-            margins.append((logits[:, 1] - logits[:, 0]).numpy())
+            with torch.inference_mode(), autocast():
+                summaries = model.summaries(prepare(torch.from_numpy(np.stack([view for _, _, view in batch]))))
+            found.append(summaries.half().numpy())
             listing += [(row.source, row.label, row.kind, row.name, delivery) for row, delivery, _ in batch]
             if len(listing) // 500 > (len(listing) - len(batch)) // 500:
-                print(f"{len(listing)} views of {len(tasks)} pictures measured", flush=True)
-        return cls(np.concatenate(margins), np.array(listing))
+                print(f"{len(listing)} views of {len(tasks)} pictures shown", flush=True)
+        return cls(np.concatenate(found), np.array(listing))
 
     def save(self, file: Path) -> None:
         """Keep them in a file."""
         arrays.save(file, **vars(self))
 
     @classmethod
-    def load(cls, file: Path) -> Margins:
+    def load(cls, file: Path) -> Shown:
         """What `save` wrote."""
         return cls(**np.load(file))
 
-    def predictions(self, part: str) -> list[Prediction]:
-        """One for each picture and delivery; ``part``: id of the network."""
+    def margins(self, model: TowerClassifier) -> NDArray[np.float32]:
+        """What the head of a network reads off each view, ``[N]``: fake logit minus real logit."""
+        with torch.inference_mode():
+            logits = model.read(torch.from_numpy(self.features).float()).numpy()
+        found: NDArray[np.float32] = logits[:, 1] - logits[:, 0]
+        return found
+
+    def predictions(self, model: TowerClassifier, part: str) -> list[Prediction]:
+        """One for each picture and delivery; ``part``: id of the network, whose head reads."""
         by_turn: Mapping[tuple[str, ...], list[float]] = defaultdict(list)
-        for turn, margin in zip(self.views, self.margin, strict=True):
+        for turn, margin in zip(self.views, self.margins(model), strict=True):
             by_turn[tuple(str(each) for each in turn)].append(float(margin))
         found = []
         for (source, label, kind, picture, delivery), margins in by_turn.items():

@@ -17,10 +17,11 @@ from train import arrays
 from train.bundled.drawn import FAR, view
 from train.bundled.head import Head, flattened
 from train.bundled.pixels import PixelStore
+from train.bundled.precision import autocast
 from train.bundled.recipe import Recipe
 from train.bundled.tower import fill
 from train.pool import Row
-from unfake.detector.tower import TowerClassifier, passed_on, summary
+from unfake.detector.tower import TowerClassifier
 
 BATCH = 32  # views that pass the frozen tower at once
 
@@ -70,10 +71,8 @@ class Seen:
         found = []
         for start in range(0, len(which), BATCH):
             views = np.stack([view(store[i], FAR, recipe.drawing, rng) for i in which[start : start + BATCH]])
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                tokens = passed_on(model.backbone, prepare(torch.from_numpy(views)))
-                kept = [summary(model.backbone, each) for n, each in enumerate(tokens) if n in recipe.blocks]
-            found.append(torch.stack(kept, 1).half().numpy())
+            with torch.inference_mode(), autocast():
+                found.append(model.summaries(prepare(torch.from_numpy(views))).half().numpy())
             if start % (50 * BATCH) == 0:
                 print(f"seen: {start} of {len(which)} views", flush=True)
         return cls(np.concatenate(found), which)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,14 @@ def fetched(backbone: str) -> Path:
             f"the weights of {backbone} cannot be had from the Hub ({type(error.__cause__ or error).__name__}): "
             "connect this machine, or give a file with --weights"
         ) from error
+
+
+def digest(vit: nn.Module) -> str:
+    """SHA-256 of a tower's weights, in hex."""
+    found = hashlib.sha256()
+    for name, tensor in vit.state_dict().items():
+        found.update(name.encode() + tensor.numpy().tobytes())
+    return found.hexdigest()
 
 
 def fill(vit: nn.Module, backbone: str, weights: Path) -> None:

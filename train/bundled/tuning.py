@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from train.bundled import lora
 from train.bundled.drawn import DrawnViews
 from train.bundled.pixels import PixelStore
+from train.bundled.precision import autocast
 from train.bundled.recipe import Recipe
 from train.bundled.running import Running
 from train.bundled.schedule import learning_rate
@@ -53,8 +54,7 @@ def forward(model: TowerClassifier, pixels: Tensor, first: int, kept: float) -> 
             tokens = passed_by(vit, number, tokens, rope)
         if number in model.blocks:
             found.append(nn.functional.normalize(summary(vit, tokens).float(), dim=-1))
-    logits: Tensor = model.classifier(torch.cat(found, -1))
-    return logits
+    return model.read(torch.stack(found, 1))
 
 
 def apart(logits: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ class Tuning:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, recipe.steps, group["peak"], recipe.warmup)
         kept = recipe.kept if self.step < recipe.steps * (1 - recipe.whole) else 1.0
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             logits = forward(self.model, pixels, recipe.first, kept)
         loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         if recipe.consistency:

@@ -85,12 +85,20 @@ class TowerClassifier(
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits ``[batch, classes]`` (0 real, 1 fake) of normalised pictures, float ``[batch, 3, size, size]``."""
+        return self.read(self.summaries(pixels))
+
+    def summaries(self, pixels: Tensor) -> Tensor:
+        """What the head reads of normalised pictures: for each block a vector of length 1, ``[N, blocks, width]``."""
         found = [
             nn.functional.normalize(summary(self.backbone, tokens), dim=-1)
             for number, tokens in enumerate(passed_on(self.backbone, pixels))
             if number in self.blocks
         ]
-        logits: Tensor = self.classifier(torch.cat(found, dim=-1))
+        return torch.stack(found, dim=1)
+
+    def read(self, summaries: Tensor) -> Tensor:
+        """Logits ``[N, classes]`` of what `summaries` gives."""
+        logits: Tensor = self.classifier(summaries.flatten(1))
         return logits
 
     def forward_with_map(self, pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from tests.train.conftest import write_pool
 from train.bundled import making
 from train.bundled.head import Head
-from train.bundled.measured import Margins
+from train.bundled.measured import Shown
 from train.bundled.recipe import Recipe
 from train.bundled.seen import untuned
 from train.checkpoint import export
@@ -175,6 +175,24 @@ def test_with_no_steps_a_fold_is_the_tower_as_it_is_and_the_head(weights: Path, 
         torch.testing.assert_close(tensor, expected[name])
 
 
+def test_another_head_is_measured_on_what_the_tower_has_already_passed_on(
+    weights: Path, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, sources = RECIPE.model_copy(update={"steps": 0}), PROTOCOL.folds["two"]
+    first = making.Making(frozen, PROTOCOL, weights, pool, tmp_path)
+    first.fold("two", sources)
+    before = first.predictions("two", sources)
+    # given another head, fitted where the first one was, and a tower that would be noticed if it were run again
+    shutil.rmtree(tmp_path / "two")
+    monkeypatch.setattr(Shown, "collect", None)
+    second = making.Making(frozen.model_copy(update={"penalty": 2.0}), PROTOCOL, weights, pool, tmp_path)
+    second.fold("two", sources)
+    after = second.predictions("two", sources)
+    assert [p.picture for p in after] == [p.picture for p in before]
+    assert after[0].part != before[0].part
+    assert np.ptp([p.margin for p in after]) < 0.7 * np.ptp([p.margin for p in before])
+
+
 def test_the_app_runs_it_as_torch_does(made: Checkpoint) -> None:
     views = np.random.default_rng(2).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
     ours = OpenVinoRuntime(made, "f32").run(views)
@@ -307,7 +325,7 @@ def test_other_weights_or_other_measured_pictures_are_noticed(made: Checkpoint, 
     save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, others)
     with pytest.raises(RunError, match="made from other weights"):
         making.make(RECIPE, protocol, others, pool, out)
-    with pytest.raises(RunError, match=r"margins\.npz was made from other deliveries"):
+    with pytest.raises(RunError, match=r"held\.npz was made from other deliveries"):
         making.make(RECIPE, replace(protocol, deliveries=["web"]), weights, pool, out)
 
 
@@ -325,9 +343,9 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(
     rows[0].path.write_bytes(b"no picture")
     model = untuned(RECIPE, weights).eval()
     rule = ViewRule("crops", 224, 448, 2)
-    found = Margins.measure(model, [(row, ("web",), rule) for row in rows], RECIPE)
+    found = Shown.collect(model, [(row, ("web",), rule) for row in rows], RECIPE)
     assert str(rows[0].path) in capfd.readouterr().out
-    assert [p.label for p in found.predictions("net")] == [rows[1].label]
+    assert [p.label for p in found.predictions(model, "net")] == [rows[1].label]
 
 
 def test_other_weights_are_refused(tmp_path: Path) -> None:
