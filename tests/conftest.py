@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from filelock import FileLock
@@ -17,6 +18,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "unfake" / "catalog" / "samples"
+
+Theme = Literal["light", "dark"]
 
 
 CHROMIUM_FLAGS = [
@@ -156,9 +159,19 @@ def settled(page: Page) -> None:
 
 
 @contextmanager
-def opened(browser: Browser, address: str, width: int, height: int, *allowed: str) -> Iterator[Page]:
-    """The page at ``address``, in a browser that reaches nothing but it and what begins with ``allowed``."""
-    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+def opened(
+    browser: Browser, address: str, width: int, height: int, *allowed: str, theme: Theme = "light", still: bool = False
+) -> Iterator[Page]:
+    """The page at ``address``, in a browser that reaches nothing but it and what begins with ``allowed``.
+
+    ``theme`` and ``still`` (nothing moves) are what the visitor's system asks for, from the first request on.
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        accept_downloads=True,
+        color_scheme=theme,
+        reduced_motion="reduce" if still else "no-preference",
+    )
     context.grant_permissions(["camera", "clipboard-read", "clipboard-write"], origin=address)
     within = (address, "data:", "blob:", *allowed)
     context.route(lambda url: not url.startswith(within), lambda route: route.abort())

@@ -6,13 +6,12 @@ One page for each theme: at each place it is made as narrow as a phone and wide 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import SAMPLES, opened, settled
+from tests.conftest import SAMPLES, Theme, opened, settled
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -22,14 +21,14 @@ SIZES = {"light": ((320, 640), PHONE, DESKTOP), "dark": (PHONE, DESKTOP)}  # the
 
 
 @pytest.fixture(params=["light", "dark"])
-def theme(request: pytest.FixtureRequest) -> Literal["light", "dark"]:
+def theme(request: pytest.FixtureRequest) -> Theme:
     return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def page(browser: Browser, app_url: str, theme: Literal["light", "dark"]) -> Iterator[Page]:
-    with opened(browser, app_url, *DESKTOP) as found:
-        found.emulate_media(color_scheme=theme, reduced_motion="reduce")
+def page(browser: Browser, app_url: str, theme: Theme) -> Iterator[Page]:
+    with opened(browser, app_url, *DESKTOP, theme=theme, still=True) as found:
+        expect(found.locator("body.dark")).to_have_count(int(theme == "dark"))
         yield found
 
 
@@ -37,7 +36,6 @@ def faults(page: Page) -> list[str]:
     """What axe finds at each width once nothing fades any more."""
     found = []
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    assert page.evaluate("document.body.classList.contains('dark')") == dark
     for width, height in SIZES["dark" if dark else "light"]:
         page.set_viewport_size({"width": width, "height": height})
         settled(page)

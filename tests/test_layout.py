@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.conftest import SAMPLES, opened, settled
 
@@ -71,6 +71,31 @@ def test_nothing_jumps(browser: Browser, app_url: str, width: int, height: int) 
     found["own picture"] = shifted(page)
     context.close()
     assert {name: value for name, value in found.items() if value >= GOOD} == {}
+
+
+def test_nothing_jumps_when_the_header_is_drawn_later_than_the_tabs(browser: Browser, app_url: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.add_init_script(OBSERVE)
+    page = context.new_page()
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        answer = route.fetch()
+        if "html-container" in answer.text():  # Gradio's part that draws our own HTML, the header among it
+            held.append((route, answer))
+        else:
+            route.fulfill(response=answer)
+
+    page.route("**/*.js", hold)
+    page.goto(app_url, wait_until="commit")
+    page.locator("#tabs").wait_for(state="attached", timeout=60_000)
+    assert page.locator("#head").count() == 0
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    for route, answer in held:
+        route.fulfill(response=answer)
+    expect(page.locator("#trust p").first).to_be_visible(timeout=60_000)
+    assert shifted(page) < GOOD
+    context.close()
 
 
 @pytest.fixture(params=[320, 390, 1280])

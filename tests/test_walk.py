@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytest
 import requests
 from gradio_client import Client
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.conftest import SAMPLES, opened, running_app, settled
+from tests.conftest import SAMPLES, Theme, opened, running_app, settled
 from tests.evidence import files
 from tests.gestures import drop, paste_stripes
 from tests.servers.pictures import PictureServer
@@ -73,14 +72,10 @@ def address(unsplash: Unsplash, checkpoint: Path, tmp_path_factory: pytest.TempP
         assert KEY not in (cache / "app.log").read_text()
 
 
-Theme = Literal["light", "dark"]
-
-
 @contextmanager
 def themed(browser: Browser, address: str, unsplash: Unsplash, size: tuple[int, int], theme: Theme) -> Iterator[Page]:
     """The page in a browser of a system with that theme."""
-    with opened(browser, address, *size, unsplash.url) as found:
-        found.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    with opened(browser, address, *size, unsplash.url, theme=theme, still=True) as found:
         yield found
 
 

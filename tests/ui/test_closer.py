@@ -36,8 +36,7 @@ def services(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
 @pytest.fixture(params=[(1280, 900, "light"), (390, 844, "dark")], ids=["desktop", "phone"])
 def page(browser: Browser, app_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     width, height, theme = request.param
-    with opened(browser, app_url, width, height) as found:
-        found.emulate_media(reduced_motion="reduce")
+    with opened(browser, app_url, width, height, still=True) as found:
         found.goto(f"{app_url}/?tab=classify&__theme={theme}")
         yield found
 
