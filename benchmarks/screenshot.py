@@ -9,7 +9,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.conftest import CHROMIUM_FLAGS, ROOT, find_chromium, running_app
 
-SAMPLE = "smiling-woman"
+SAMPLE = "golden-light"
 
 
 def main() -> None:

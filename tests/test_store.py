@@ -46,7 +46,7 @@ SHA = "ab" * 32
 KEY = (SHA, "net@0123", "openvino 2026.1 cpu f32")
 HEATMAP = Heatmap(2, 3, ((0.1, None, 0.123), (1.0, 0.0, None)))
 REGIONS = (Region((0.0, 0.1, 1 / 3, 1.0), 0.1 + 0.2), Region((0.5, 0.0, 1.0, 0.9), None))
-FOUND = Detection(Verdict(Label.LIKELY_FAKE, 0.1 + 0.2 + 0.65, "“Because” of <this>."), 12, HEATMAP, REGIONS)
+FOUND = Detection(Verdict(Label.LIKELY_FAKE, 0.1 + 0.2 + 0.65, "“Because” of <this>."), 12, HEATMAP, REGIONS, True)
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -160,7 +160,8 @@ class TestVerdicts:
                 columns = [row[1] for row in other.execute("PRAGMA table_info(verdicts)")]
                 (text,) = other.execute("SELECT detection FROM verdicts").fetchone()
         assert columns == ["sha256", "checkpoint", "runtime", "detection", "used"]
-        assert json.loads(text).keys() == {"pipeline", "label", "probability", "reason", "views", "heatmap", "regions"}
+        kept = {"pipeline", "label", "probability", "reason", "views", "heatmap", "regions", "portrait"}
+        assert json.loads(text).keys() == kept
 
     def test_other_thresholds_on_the_same_weights_are_another_key(self) -> None:
         loose, strict = checkpoint(likely_fake=0.9), checkpoint(likely_fake=0.99)

@@ -53,9 +53,9 @@ class Report:
     statement decides. ``revision``: of the checkpoint. ``notice``: why another checkpoint than the one asked for
     speaks. ``timing_ms``: from bytes to report. ``ground``: what the verdict rests on. ``headline``: by the label
     unless given. ``warning``: a sentence to show first. ``pixels``: what the network says, whatever decides.
-    ``provenance``: what the file says of itself, what weighs most first. ``thresholds``: of the checkpoint, between
-    which a probability is inconclusive; None where no checkpoint was asked. ``regions``: where each view lies, and what
-    it alone says. ``when``: the check, UTC.
+    ``provenance``: what the file says of itself, what weighs most first. ``thresholds``: of the checkpoint for such a
+    picture, between which a probability is inconclusive; None where no checkpoint was asked. ``regions``: where each
+    view lies, and what it alone says. ``when``: the check, UTC.
     """
 
     picture: PictureFacts
@@ -163,6 +163,6 @@ def write(
         warning=judgement.warning,
         pixels=detection.verdict,
         provenance=provenance.statements,
-        thresholds=checkpoint.config.thresholds,
+        thresholds=checkpoint.config.thresholds.of(detection.portrait),
         regions=detection.regions,
     )

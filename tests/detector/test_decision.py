@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from unfake.detector.calibration import Calibration, Label, Thresholds
-from unfake.detector.decision import Cause, Reading, decide, reencode
+from unfake.detector.decision import Cause, Reading, decide, reencode, suited
+from unfake.detector.portrait import FILLS
 
 CALIBRATION = Calibration(temperature=1.0, bias=0.0)
 THRESHOLDS = Thresholds(likely_real=0.2, likely_fake=0.8, widening=1.0)
@@ -38,6 +40,30 @@ def test_views_that_disagree_widen_the_band(margin: float) -> None:
 def test_a_label_that_re_encoding_changes_is_inconclusive(again: float) -> None:
     found = decide(CALIBRATION, THRESHOLDS, Reading(3.0, 0.0), lambda: Reading(again, 0.0))
     assert found == (Label.INCONCLUSIVE, Cause.REENCODING)
+
+
+STRICT = Thresholds(likely_real=0.1, likely_fake=0.95, widening=1.0)
+WITH_PORTRAITS = replace(THRESHOLDS, portrait=STRICT)
+
+
+@pytest.mark.parametrize("margin", [2.0, -1.8])  # 88 % and 14 %: enough for any other picture
+@pytest.mark.parametrize(("face", "fills"), [(FILLS, True), (FILLS - 0.001, False), (0.0, False)])
+def test_a_picture_that_a_face_fills_is_judged_by_thresholds_of_its_own(
+    margin: float, face: float, fills: bool
+) -> None:
+    reading = Reading(margin, 0.0)
+    found = suited(CALIBRATION, WITH_PORTRAITS, reading, lambda: face)
+    assert found == (STRICT if fills else THRESHOLDS, fills)
+    assert (decide(CALIBRATION, found[0], reading, lambda: reading)[0] is Label.INCONCLUSIVE) is fills
+
+
+@pytest.mark.parametrize("margin", [4.0, 0.0, -4.0])
+@pytest.mark.parametrize("thresholds", [THRESHOLDS, WITH_PORTRAITS])
+def test_a_face_is_looked_for_only_where_the_label_depends_on_it(margin: float, thresholds: Thresholds) -> None:
+    if thresholds.portrait:
+        assert suited(CALIBRATION, thresholds, Reading(margin, 0.0), pytest.fail) == (THRESHOLDS, False)
+    else:
+        assert suited(CALIBRATION, thresholds, Reading(2.0, 0.0), pytest.fail) == (THRESHOLDS, False)
 
 
 def test_disagreement_is_the_standard_error_over_views() -> None:

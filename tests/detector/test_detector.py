@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import SAMPLES
-from unfake.detector.calibration import Label
+from unfake.detector.calibration import Calibration, Label, Thresholds
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.decision import reencode
 from unfake.detector.detector import Detector
 from unfake.detector.views import Pixels, cut
+from unfake.errors import FacesFailed
+from unfake.evidence.faces import FaceDetector
 from unfake.intake import from_path
 
 
@@ -133,3 +136,49 @@ def test_numbers_that_are_none_become_no_verdict(detector: Detector) -> None:
 
     verdict = Detector(detector.checkpoint, Broken()).detect(from_path(SAMPLES / "espresso.jpg").pixels).verdict
     assert (verdict.label, verdict.probability) == (Label.NOT_APPLICABLE, None)
+
+
+class Sure:
+    """A network that reads the same margin off every view."""
+
+    name = "sure"
+
+    def __init__(self, margin: float) -> None:
+        self.margin = margin
+
+    def run(self, views: Pixels) -> tuple[np.ndarray, np.ndarray]:
+        logits = np.tile(np.array([0.0, self.margin], np.float32), (len(views), 1))
+        return logits, logits[:, :, None, None]
+
+
+@pytest.fixture
+def careful(detector: Detector) -> Detector:
+    """One that says AI from 80 % on, and of portraits from 99 % on, of pictures that it reads 90 % off."""
+    limits = Thresholds(0.2, 0.8, reencoding=False, portrait=Thresholds(0.1, 0.99, reencoding=False))
+    config = replace(detector.checkpoint.config, calibration=Calibration(1.0, 0.0), thresholds=limits)
+    return Detector(replace(detector.checkpoint, config=config), Sure(math.log(9)))
+
+
+@pytest.mark.parametrize(("name", "portrait"), [("golden-light", True), ("astronaut", False), ("dandelions", False)])
+def test_a_portrait_needs_more_to_be_called_generated(careful: Detector, name: str, portrait: bool) -> None:
+    found = careful.detect(from_path(SAMPLES / f"{name}.jpg").pixels)
+    assert found.portrait is portrait
+    assert found.verdict.label is (Label.INCONCLUSIVE if portrait else Label.LIKELY_FAKE)
+    assert found.verdict.probability == pytest.approx(0.9)
+    assert ("A face fills the picture" in found.verdict.reason) is portrait
+    assert ("between 10% and 99%" in found.verdict.reason) is portrait
+
+
+def test_where_the_search_for_a_face_fails_there_is_no_verdict_that_rests_on_it(
+    careful: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise FacesFailed("No.")
+
+    monkeypatch.setattr(FaceDetector, "find", fail)
+    found = careful.detect(from_path(SAMPLES / "astronaut.jpg").pixels)
+    assert (found.verdict.label, found.portrait) == (Label.INCONCLUSIVE, False)
+    assert "the search for a face failed" in found.verdict.reason
+    # and a verdict that needs no search stands
+    sure = Detector(careful.checkpoint, Sure(9.0)).detect(from_path(SAMPLES / "astronaut.jpg").pixels)
+    assert sure.verdict.label is Label.LIKELY_FAKE

@@ -29,7 +29,9 @@ THRESHOLDS = Thresholds(0.2, 0.9)
 
 def examination(label: Label, probability: float | None, heatmap: Heatmap | None = None) -> Examination:
     facts = PictureFacts("ab" * 32, 100, 80, HOSTILE, 5000, "upload", HOSTILE)
-    report = Report(facts, label, probability, HOSTILE, HOSTILE, "r", HOSTILE, 4, HOSTILE, heatmap, 12.3)
+    report = Report(
+        facts, label, probability, HOSTILE, HOSTILE, "r", HOSTILE, 4, HOSTILE, heatmap, 12.3, thresholds=THRESHOLDS
+    )
     return Examination(Picture(PIXELS, "ab" * 32, "JPEG", 5000, Source("upload", HOSTILE)), report)
 
 
@@ -68,8 +70,8 @@ def test_nothing_from_outside_becomes_markup() -> None:
     record = Record.of(found.report, PIXELS, (), photo, HOSTILE, taken.checked)
     entry = HistoryEntry.of(found.report, "classified")
     shown = [
-        cards.verdict(found.report, THRESHOLDS, SampleCatalog(), photo),
-        cards.verdict(found.report, THRESHOLDS, SampleCatalog(), None, PIXELS),
+        cards.verdict(found.report, SampleCatalog(), photo),
+        cards.verdict(found.report, SampleCatalog(), None, PIXELS),
         cards.question(replace(found.report, headline=HOSTILE)),
         details_card(photo),
         cards.download(taken, record),
@@ -86,17 +88,17 @@ def test_nothing_from_outside_becomes_markup() -> None:
 @pytest.mark.parametrize(("label", "headline"), HEADLINES.items())
 def test_every_label_has_its_words(label: Label, headline: str) -> None:
     probability = None if label is Label.NOT_APPLICABLE else 0.5
-    markup = cards.verdict(examination(label, probability).report, THRESHOLDS, SampleCatalog())
+    markup = cards.verdict(examination(label, probability).report, SampleCatalog())
     assert headline in markup
     assert f'data-label="{label.value}"' in markup
     assert ("uf-scale" in markup) == (label is Label.INCONCLUSIVE)  # 50 % lies in no other label's zone
 
 
 def test_no_needle_in_the_zone_of_another_verdict_and_no_number_beside_unsure() -> None:
-    markup = cards.verdict(examination(Label.INCONCLUSIVE, 0.95).report, THRESHOLDS, SampleCatalog())
+    markup = cards.verdict(examination(Label.INCONCLUSIVE, 0.95).report, SampleCatalog())
     assert "uf-scale" not in markup
     assert "95 %" not in markup
-    assert "uf-scale" in cards.verdict(examination(Label.LIKELY_FAKE, 0.95).report, THRESHOLDS, SampleCatalog())
+    assert "uf-scale" in cards.verdict(examination(Label.LIKELY_FAKE, 0.95).report, SampleCatalog())
     assert "unsure" in badge(Label.INCONCLUSIVE, 0.95)
     assert "95 %" not in badge(Label.INCONCLUSIVE, 0.95)
     assert "likely AI · 95 %" in badge(Label.LIKELY_FAKE, 0.95)
@@ -121,7 +123,7 @@ def test_a_sample_keeps_its_secret_until_the_verdict() -> None:
     before = details_card(sample) + grid.gallery("", (sample,), 1, SampleCatalog())
     assert "SDXL" not in before
     assert "an AI-generated picture made with SDXL" in cards.verdict(
-        examination(Label.LIKELY_REAL, 0.1).report, THRESHOLDS, SampleCatalog(), sample
+        examination(Label.LIKELY_REAL, 0.1).report, SampleCatalog(), sample
     )
 
 

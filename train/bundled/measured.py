@@ -25,14 +25,16 @@ from train.measure.predictions import Prediction
 from train.pool import Row
 from unfake.detector.decision import Reading
 from unfake.detector.detector import obstacle
+from unfake.detector.portrait import face_share
 from unfake.detector.tower import TowerClassifier
 from unfake.detector.views import Pixels, ViewRule, cut
 
 Task = tuple[Row, tuple[str, ...], ViewRule]
+View = tuple[Row, str, float, Pixels]  # of a picture at a delivery, with its `face_share`
 
 
-def _views(task: Task) -> list[tuple[str, Pixels]]:
-    """Deliveries and views ``[N, size, size, 3]`` of one picture, but those to which the app would give no verdict."""
+def _views(task: Task) -> list[tuple[str, Pixels, float]]:
+    """Deliveries, views ``[N, size, size, 3]`` and `face_share` of one picture, but where the app gives no verdict."""
     row, deliveries, rule = task
     try:
         image = row.open()
@@ -43,16 +45,17 @@ def _views(task: Task) -> list[tuple[str, Pixels]]:
     for name in deliveries:
         pixels = np.asarray(DELIVERIES[name](image))
         if obstacle(pixels) is None:
-            found.append((name, cut(pixels, rule).pixels))
+            found.append((name, cut(pixels, rule).pixels, face_share(pixels)))
     return found
 
 
 @dataclass(frozen=True)
 class Shown:
-    """``features`` ``[N, blocks, width]`` of views, and source, label, kind, picture, delivery ``[N, 5]`` of each."""
+    """``features`` ``[N, blocks, width]`` of views; source, label, kind, picture, delivery ``[N, 5]``; `face_share`."""
 
     features: NDArray[np.float16]
     views: NDArray[np.str_]
+    faces: NDArray[np.float32]
 
     @classmethod
     def collect(cls, model: TowerClassifier, tasks: Sequence[Task], recipe: Recipe) -> Shown:
@@ -60,14 +63,16 @@ class Shown:
         prepare = Prepared(recipe)
         found: list[NDArray[np.float16]] = []
         listing: list[tuple[str, str, str, str, str]] = []
+        faces: list[float] = []
         for batch in _batched(_cut(tasks)):
             with torch.inference_mode(), autocast():
-                summaries = model.summaries(prepare(torch.from_numpy(np.stack([view for _, _, view in batch]))))
+                summaries = model.summaries(prepare(torch.from_numpy(np.stack([view for *_, view in batch]))))
             found.append(summaries.half().numpy())
-            listing += [(row.source, row.label, row.kind, row.name, delivery) for row, delivery, _ in batch]
+            listing += [(row.source, row.label, row.kind, row.name, delivery) for row, delivery, *_ in batch]
+            faces += [face for *_, face, _ in batch]
             if len(listing) // 500 > (len(listing) - len(batch)) // 500:
                 print(f"{len(listing)} views of {len(tasks)} pictures shown", flush=True)
-        return cls(np.concatenate(found), np.array(listing))
+        return cls(np.concatenate(found), np.array(listing), np.array(faces, np.float32))
 
     def save(self, file: Path) -> None:
         """Keep them in a file."""
@@ -88,26 +93,32 @@ class Shown:
     def predictions(self, model: TowerClassifier, part: str) -> list[Prediction]:
         """One for each picture and delivery; ``part``: id of the network, whose head reads."""
         by_turn: Mapping[tuple[str, ...], list[float]] = defaultdict(list)
-        for turn, margin in zip(self.views, self.margins(model), strict=True):
-            by_turn[tuple(str(each) for each in turn)].append(float(margin))
+        faces: dict[tuple[str, ...], float] = {}
+        for view, face, margin in zip(self.views, self.faces, self.margins(model), strict=True):
+            turn = tuple(str(each) for each in view)
+            by_turn[turn].append(float(margin))
+            faces[turn] = round(float(face), 4)
         found = []
-        for (source, label, kind, picture, delivery), margins in by_turn.items():
+        for turn, margins in by_turn.items():
+            source, label, kind, picture, delivery = turn
             half = np.array(margins, np.float32) / 2
             read = Reading.of(np.stack((-half, half), 1))
             margin, error = round(read.margin, 4), round(read.error, 4)
-            found.append(Prediction(source, label, delivery, picture, margin, error, part=part, kind=kind))
+            found.append(
+                Prediction(source, label, delivery, picture, margin, error, part=part, kind=kind, face=faces[turn])
+            )
         return found
 
 
-def _cut(tasks: Sequence[Task]) -> Iterator[tuple[Row, str, Pixels]]:
-    """Single views ``[size, size, 3]``."""
+def _cut(tasks: Sequence[Task]) -> Iterator[View]:
+    """Single views."""
     with get_context("spawn").Pool(1) as pool:
         for task, found in zip(tasks, pool.imap(_views, tasks, chunksize=2), strict=True):
-            for delivery, views in found:
+            for delivery, views, face in found:
                 for view in views:
-                    yield task[0], delivery, view
+                    yield task[0], delivery, face, view
 
 
-def _batched(views: Iterator[tuple[Row, str, Pixels]]) -> Iterator[list[tuple[Row, str, Pixels]]]:
+def _batched(views: Iterator[View]) -> Iterator[list[View]]:
     while batch := list(itertools.islice(views, BATCH)):
         yield batch

@@ -13,6 +13,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,14 @@ from train.measure.protocol import TOGETHER, Protocol
 from unfake.detector.calibration import Calibration, Label, Thresholds
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.config import METRICS, ONNX
-from unfake.detector.decision import Reading, decide
+from unfake.detector.decision import Reading, decide, suited
+from unfake.detector.portrait import FILLS
 
 METRICS_SCHEMA = "unfake.metrics/2"
 FINGERPRINT = "fingerprint.csv"
 WIDENINGS = (0.0, 0.5, 1.0, 1.5)
+FILLED = "filled by a face"
+LEAST_PORTRAITS = 20  # of either label, at *web*
 
 
 def fit(predictions: Sequence[Prediction]) -> Calibration:
@@ -72,6 +76,23 @@ def _weights(predictions: Sequence[Prediction]) -> np.ndarray[Any, np.dtype[np.f
 
 
 def thresholds(
+    predictions: Sequence[Prediction], calibration: Calibration, protocol: Protocol, widening: float
+) -> Thresholds:
+    """As `band`, asked for what the protocol says.
+
+    Pictures that a face fills get their own, and the others theirs, where there are `LEAST_PORTRAITS` of either label.
+    """
+    alarms, misses = protocol.asked_false_alarms, protocol.asked_misses
+    portraits = [p for p in predictions if p.face >= FILLS]
+    if min(sum(p.fake == label for p in portraits) for label in (False, True)) < LEAST_PORTRAITS:
+        return band(predictions, calibration, alarms, misses, widening)
+    others = band([p for p in predictions if p.face < FILLS], calibration, alarms, misses, widening)
+    if protocol.asked_false_alarms_of_portraits is not None:
+        alarms = protocol.asked_false_alarms_of_portraits
+    return replace(others, portrait=band(portraits, calibration, alarms, misses, widening))
+
+
+def band(
     predictions: Sequence[Prediction], calibration: Calibration, false_alarms: float, misses: float, widening: float
 ) -> Thresholds:
     """``likely_fake``: at most ``false_alarms`` of the reals; ``likely_real``: at most ``misses`` of the fakes.
@@ -126,7 +147,8 @@ def _fitted(predictions: Sequence[Prediction], protocol: Protocol) -> list[Predi
 
 
 def _label(prediction: Prediction, calibration: Calibration, limits: Thresholds) -> Label:
-    return decide(calibration, limits, prediction.reading, lambda: prediction.again)[0]
+    own, _ = suited(calibration, limits, prediction.reading, lambda: prediction.face)
+    return decide(calibration, own, prediction.reading, lambda: prediction.again)[0]
 
 
 def settle(predictions: Sequence[Prediction], protocol: Protocol, widening: float) -> tuple[Calibration, Thresholds]:
@@ -134,7 +156,7 @@ def settle(predictions: Sequence[Prediction], protocol: Protocol, widening: floa
     chosen = _fitted(predictions, protocol)
     calibration = fit(chosen)
     web = [p for p in chosen if p.delivery == "web"]
-    return calibration, thresholds(web, calibration, protocol.asked_false_alarms, protocol.asked_misses, widening)
+    return calibration, thresholds(web, calibration, protocol, widening)
 
 
 def crossfit(
@@ -205,11 +227,17 @@ def judge_all(predictions: Sequence[Prediction], protocol: Protocol, widening: f
 
 
 def kinds(predictions: Sequence[Prediction], protocol: Protocol, widening: float) -> dict[str, Any]:
-    """By kind and delivery, where a kind is known: how many pictures, and what is said of them."""
+    """By kind and delivery: how many pictures, and what is said of them.
+
+    A kind is what is known of a picture apart from its source, and `FILLED` is what its pixels show.
+    """
     groups: dict[str, dict[str, list[Judged]]] = defaultdict(lambda: defaultdict(list))
     for members, calibration, limits in crossfit(predictions, protocol, widening):
-        for kind, delivery in sorted({(p.kind, p.delivery) for p in members if p.kind}):
-            part = [p for p in members if (p.kind, p.delivery) == (kind, delivery)]
+        of: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
+        for p in members:
+            for kind in filter(None, (p.kind, FILLED if p.face >= FILLS else "")):
+                of[kind, p.delivery].append(p)
+        for (kind, delivery), part in sorted(of.items()):
             groups[kind][delivery].append(judge(part, calibration, limits))
     found: dict[str, Any] = {}
     for kind, by in sorted(groups.items()):

@@ -18,6 +18,7 @@ from train.measure.protocol import TOGETHER, Protocol
 from unfake.detector.calibration import Thresholds
 from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.config import CARD
+from unfake.detector.portrait import FILLS
 from unfake.detector.views import ViewRule
 
 FRONT = """\
@@ -151,10 +152,15 @@ def _kinds(metrics: dict[str, Any]) -> str:
 
 
 def _band(limits: Thresholds) -> str:
-    """What else makes a picture inconclusive, in a sentence; empty where nothing does."""
+    """What else the verdict depends on, in a sentence each; empty where on nothing."""
     told = ""
-    if limits.widening:
+    if limits.portrait:
         told = (
+            f" For a picture that a face fills\n(its height at least {FILLS:g} of the picture's short side) it is "
+            f"{limits.portrait.likely_fake:.3f} and {limits.portrait.likely_real:.3f}."
+        )
+    if limits.widening:
+        told += (
             f" The band widens by {limits.widening:g} standard errors of the mean\nover the crops, so a picture whose "
             "parts disagree is inconclusive."
         )

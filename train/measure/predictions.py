@@ -25,6 +25,7 @@ from train.measure.headers import Header, header_auc
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.decision import Reading, reencode
 from unfake.detector.detector import Detector, obstacle
+from unfake.detector.portrait import face_share
 from unfake.errors import PictureError
 
 
@@ -67,7 +68,7 @@ class Prediction:
     ``margin`` is fake logit minus real logit, ``error`` its standard error over the views. The margin and error
     ``again`` are NaN where the picture was not re-encoded. ``part``: id of the network that left the source out, or
     the split of the corpus that the picture is in. ``kind``: what it shows or where it was found, where that is known
-    apart from its source.
+    apart from its source. ``face``: `unfake.detector.portrait.face_share` of the picture as it was delivered.
     """
 
     source: str
@@ -80,6 +81,7 @@ class Prediction:
     error_again: float = math.nan
     part: str = ""
     kind: str = ""
+    face: float = 0.0
 
     @property
     def fake(self) -> bool:
@@ -130,6 +132,7 @@ def _measure(task: tuple[Path, Example, Sequence[str], bool]) -> list[Prediction
                     margin_again,
                     error_again,
                     example.part or detector.checkpoint.id,
+                    face=round(face_share(pixels), 4),
                 )
             )
     return found
@@ -214,6 +217,7 @@ def _load(path: Path) -> list[Prediction]:
                 float(row["error_again"]),
                 row["part"],
                 row.get("kind", ""),
+                float(row.get("face", 0)),
             )
             for row in csv.DictReader(handle)
         ]

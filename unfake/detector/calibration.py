@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +62,15 @@ class Thresholds:
     """Probabilities of fake at or under ``likely_real`` and at or over ``likely_fake`` get that label.
 
     ``widening``: how many times the disagreement between views the band between the two grows to each side.
-    ``reencoding``: whether a label also has to stand after `decision.reencode`.
+    ``reencoding``: whether a label also has to stand after `decision.reencode`. ``portrait``: those for a picture that
+    a face fills (`unfake.detector.portrait`), where it has its own.
     """
 
     likely_real: float
     likely_fake: float
     widening: float = 0.0
     reencoding: bool = True
+    portrait: Thresholds | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError unless 0 <= likely_real < likely_fake <= 1 and the widening is not negative."""
@@ -95,9 +98,14 @@ class Thresholds:
             return Label.LIKELY_REAL
         return Label.INCONCLUSIVE
 
-    def to_json(self) -> dict[str, float]:
-        """As it stands in ``config.json``."""
-        return asdict(self)
+    def of(self, portrait: bool) -> Thresholds:
+        """Those that a picture is judged by: ``portrait`` says whether by the ones for portraits."""
+        return self.portrait if portrait and self.portrait else replace(self, portrait=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in ``config.json``; ``portrait`` is left away where there is none."""
+        found = {name: value for name, value in vars(self).items() if name != "portrait"}
+        return found | ({"portrait": self.portrait.to_json()} if self.portrait else {})
 
 
 def margin(logits: NDArray[np.float32]) -> float:

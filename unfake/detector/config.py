@@ -108,13 +108,14 @@ def _calibration(data: Mapping[str, Any]) -> Calibration:
         raise CheckpointCorrupt(f"The calibration in {CONFIG} gives no probability: {error}.") from error
 
 
-def _thresholds(data: Mapping[str, Any]) -> Thresholds:
-    given = _field(data, "thresholds", _is_table, "an object").keys()
+def _thresholds(data: Mapping[str, Any], place: str = "thresholds") -> Thresholds:
+    given = _field(data, place, _is_table, "an object").keys()
     keys = ["likely_real", "likely_fake", *({"widening"} & given)]
-    reencoding = "reencoding" not in given or _field(data, "thresholds.reencoding", _is_bool, "true or false")
+    reencoding = "reencoding" not in given or _field(data, f"{place}.reencoding", _is_bool, "true or false")
+    portrait = _thresholds(data, f"{place}.portrait") if "portrait" in given and place == "thresholds" else None
     try:
-        numbers = {key: _field(data, f"thresholds.{key}", _is_number, "a number") for key in keys}
-        return Thresholds(**numbers, reencoding=reencoding)
+        numbers = {key: _field(data, f"{place}.{key}", _is_number, "a number") for key in keys}
+        return Thresholds(**numbers, reencoding=reencoding, portrait=portrait)
     except ValueError as error:
         raise CheckpointCorrupt(f"The thresholds in {CONFIG} give no label: {error}.") from error
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unfake.detector.calibration import Calibration, Label, Thresholds, margin
+from unfake.detector.portrait import FILLS
 from unfake.detector.views import Pixels
 
 # What a web site does once more to a picture that it takes in: three quarters of the size, JPEG at this quality.
@@ -50,6 +51,23 @@ class Cause(Enum):
     BETWEEN = auto()
     DISAGREEMENT = auto()
     REENCODING = auto()
+    FACE = auto()
+
+
+def suited(
+    calibration: Calibration, thresholds: Thresholds, reading: Reading, face: Callable[[], float]
+) -> tuple[Thresholds, bool]:
+    """The thresholds that a picture is judged by, and whether they are the ones for portraits.
+
+    ``face`` gives `unfake.detector.portrait.face_share`; it is called only where the label depends on it.
+    """
+    portrait = thresholds.portrait
+    fills = (
+        portrait is not None
+        and _label(calibration, portrait, reading) is not _label(calibration, thresholds, reading)
+        and face() >= FILLS
+    )
+    return thresholds.of(fills), fills
 
 
 def decide(

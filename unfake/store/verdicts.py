@@ -15,7 +15,7 @@ from unfake.evidence.heatmap import Heatmap
 from unfake.evidence.regions import Region
 from unfake.store.transaction import transaction
 
-PIPELINE = 4
+PIPELINE = 5
 """Raise it when the way from a picture to its verdict changes in this code: older verdicts are then made anew."""
 
 _LONGEST_DETECTION = 2**16  # characters of JSON; a heat map beyond (a strip of a panorama) is cheaper made anew
@@ -76,6 +76,7 @@ def _write(detection: Detection) -> str:
         "views": detection.views,
         "heatmap": heatmap.to_json() if heatmap else None,
         "regions": [[region.box, region.probability] for region in detection.regions],
+        "portrait": detection.portrait,
     }
     return json.dumps(data, separators=(",", ":"))
 
@@ -89,6 +90,6 @@ def _parse(text: str) -> Detection | None:
         heatmap = found and Heatmap(found["rows"], found["columns"], tuple(tuple(row) for row in found["values"]))
         verdict = Verdict(Label(data["label"]), data["probability"], data["reason"])
         regions = tuple(Region(tuple(box), probability) for box, probability in data["regions"])
-        return Detection(verdict, data["views"], heatmap, regions)
+        return Detection(verdict, data["views"], heatmap, regions, data["portrait"])
     except (ValueError, KeyError, TypeError):
         return None

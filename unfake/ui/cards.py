@@ -74,7 +74,6 @@ def _scale(probability: float, thresholds: Thresholds) -> dict[str, str]:
 
 def verdict(
     report: Report,
-    thresholds: Thresholds,
     catalog: Catalog,
     photo: Photo | None = None,
     pixels: Pixels | None = None,
@@ -85,8 +84,8 @@ def verdict(
     ``photo``: of the catalog, shown by the catalog's own address, as Unsplash's guidelines ask; else ``pixels`` are.
     ``record``: offered as a page to keep.
     """
-    scale = None
-    if report.probability is not None and thresholds.label(report.probability) is report.label:
+    scale, thresholds = None, report.thresholds
+    if thresholds and report.probability is not None and thresholds.label(report.probability) is report.label:
         scale = _scale(report.probability, thresholds)
     source = picture_address(photo, "regular") if photo else overlay.preview(pixels) if pixels is not None else ""
     stem = f"unfake-{report.picture.sha256[:16]}"
@@ -95,7 +94,9 @@ def verdict(
     if record:
         reports.insert(0, ("one page to print", "text/html", f"{stem}.html", record.to_html()))
     size = report.picture.width, report.picture.height
-    boxes = overlay.boxes(size, report.regions, thresholds) if report.regions and not report.heatmap else None
+    boxes = None
+    if thresholds and report.regions and not report.heatmap:
+        boxes = overlay.boxes(size, report.regions, thresholds)
     return render(
         "verdict",
         report=report,

@@ -76,10 +76,10 @@ def answer(services: Services, examine: Callable[[], Examination]) -> Answer:
     """The verdict as HTML and the report as JSON, or the sentence that says why there is none."""
     try:
         found = examine()
-        thresholds, record = services.checkpoint.config.thresholds, services.record(found)
+        record = services.record(found)
     except UnfakeError as error:
         return message("Not classified", str(error), error=True), None
-    shown = cards.verdict(found.report, thresholds, services.catalog, pixels=found.picture.pixels, record=record)
+    shown = cards.verdict(found.report, services.catalog, pixels=found.picture.pixels, record=record)
     return shown, found.report.to_json()
 
 

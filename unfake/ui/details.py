@@ -116,11 +116,11 @@ def _card(services: Services, found: Found, photo: Photo, known: Known) -> str:
     """The card on a photo, which stays known; a scan keeps no picture, and so gives no page to print."""
     if found.report is None:
         return ""
-    thresholds, catalog = services.checkpoint.config.thresholds, services.catalog
+    catalog = services.catalog
     if isinstance(found, Check):
-        return known.card(photo.id) or cards.verdict(found.report, thresholds, catalog, photo)
+        return known.card(photo.id) or cards.verdict(found.report, catalog, photo)
     record = services.record(found, photo)
-    card = cards.verdict(found.report, thresholds, catalog, photo, record=record)
+    card = cards.verdict(found.report, catalog, photo, record=record)
     known.add(Check(photo, found.report, None), card)
     return card
 

@@ -85,10 +85,36 @@ def test_thresholds_keep_false_alarms_and_misses_down(measured: list[Prediction]
     assert limits.widening == 1.0
 
 
+def portraits(count: int) -> list[Prediction]:
+    """As others, but for half a unit to the side of the fakes, and filled by a face."""
+    return [replace(p, margin=p.margin + 0.5, face=0.7) for p in predictions("one", "net-a", count)]
+
+
+def test_portraits_get_thresholds_of_their_own_where_there_are_enough_of_them(measured: list[Prediction]) -> None:
+    few = calibrate.LEAST_PORTRAITS - 1
+    assert calibrate.settle([*measured, *portraits(few)], PROTOCOL, 0.0)[1].portrait is None
+    both = [*measured, *portraits(300)]
+    calibration, limits = calibrate.settle(both, PROTOCOL, 0.0)
+    assert limits.portrait is not None
+    assert limits.portrait.likely_fake > limits.likely_fake
+    assert limits.portrait.likely_real > limits.likely_real
+    web = [p for p in both if p.delivery == "web"]
+    for members in ([p for p in web if p.face], [p for p in web if not p.face]):
+        judged = calibrate.judge(members, calibration, limits)
+        assert (judged.label[~judged.fake] == Label.LIKELY_FAKE).mean() == pytest.approx(0.02, abs=0.01)
+    strict = replace(PROTOCOL, asked_false_alarms_of_portraits=0.005)
+    other = calibrate.settle(both, strict, 0.0)[1]
+    assert other.portrait is not None
+    assert other.portrait.likely_fake > limits.portrait.likely_fake
+    assert replace(other, portrait=None) == replace(limits, portrait=None)
+    figures = calibrate.kinds(both, PROTOCOL, 0.0)[calibrate.FILLED]["web"]
+    assert (figures["real"], figures["fake"]) == (300, 300)
+
+
 def test_where_labels_part_cleanly_the_thresholds_do_not_cross() -> None:
     clean = [replace(p, margin=9.0 if p.fake else -9.0) for p in predictions("one", "net-a", 40)]
     calibration = calibrate.fit([*clean, *predictions("two", "net-b")])
-    limits = calibrate.thresholds(clean, calibration, 0.02, 0.02, 0.0)
+    limits = calibrate.thresholds(clean, calibration, PROTOCOL, 0.0)
     assert limits.likely_real < limits.likely_fake
 
 
@@ -233,7 +259,7 @@ def test_thresholds_let_through_exactly_as_many_as_they_were_asked_for(again: fl
     margins = [(number - 50) / 20 for number in range(100)]
     found = [*one_by_one("real", margins, again, error), *one_by_one("fake", margins, again, error)]
     plain = Calibration(1.0, 0.0)
-    limits = calibrate.thresholds(found, plain, 0.02, 0.05, widening=1.0)
+    limits = calibrate.band(found, plain, 0.02, 0.05, widening=1.0)
     judged = calibrate.judge(found, plain, limits)
     assert (judged.label[~judged.fake] == Label.LIKELY_FAKE).sum() == 2
     assert (judged.label[judged.fake] == Label.LIKELY_REAL).sum() == 5
@@ -243,7 +269,7 @@ def test_thresholds_are_those_of_what_is_read_at_web(measured: list[Prediction])
     moved = [p if p.delivery == "web" else replace(p, margin=p.margin * 2) for p in measured]
     calibration, limits = calibrate.settle(moved, PROTOCOL, 1.0)
     web = [p for p in measured if p.delivery == "web"]
-    assert limits == calibrate.thresholds(web, calibration, 0.02, 0.02, 1.0)
+    assert limits == calibrate.band(web, calibration, 0.02, 0.02, 1.0)
     assert calibration == calibrate.fit(moved)
 
 
