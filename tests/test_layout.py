@@ -147,3 +147,29 @@ def test_a_filter_does_not_lie_under_its_caret(page: Page) -> None:
                 return words <= caret.left;
             }"""
         ), label
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_needle_stands_at_its_probability_and_its_words_within_the_scale(
+    browser: Browser, app_url: str, width: int
+) -> None:
+    with opened(browser, app_url, width, 800) as page:
+        page.get_by_role("link", name="Check my own picture").click()
+        page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
+        expect(page.locator("#verdict .uf-needle")).to_be_visible()
+        for probability in (0, 0.4, 50, 99.6, 100):
+            found = page.locator("#verdict .uf-needle").evaluate(
+                """(needle, at) => {
+                    needle.style.setProperty('--at', at);
+                    const words = needle.getBoundingClientRect();
+                    const zones = needle.parentElement.querySelector('.uf-zones').getBoundingClientRect();
+                    const mark = parseFloat(getComputedStyle(needle, '::after').marginLeft);
+                    return {
+                        within: words.left >= zones.left - 0.5 && words.right <= zones.right + 0.5,
+                        at: 100 * (words.left + mark + 1 - zones.left) / zones.width,
+                    };
+                }""",
+                probability,
+            )
+            assert found["within"], probability
+            assert found["at"] == pytest.approx(probability, abs=1), probability

@@ -68,8 +68,12 @@ def details(photo: Photo, catalog: Catalog) -> str:
 def _scale(probability: float, thresholds: Thresholds) -> dict[str, str]:
     """Where the needle stands and how wide the zones are, in percent of the scale."""
     low, high = 100 * thresholds.likely_real, 100 * thresholds.likely_fake
-    at = min(96.0, max(4.0, 100 * probability))
-    return {"at": f"{at:.1f}", "low": f"{low:.2f}", "middle": f"{high - low:.2f}", "high": f"{100 - high:.2f}"}
+    return {
+        "at": f"{100 * probability:.2f}",
+        "low": f"{low:.2f}",
+        "middle": f"{high - low:.2f}",
+        "high": f"{100 - high:.2f}",
+    }
 
 
 def verdict(
