@@ -14,7 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from unfake.errors import status
+from unfake.errors import ended, status
+
+if __name__ == "__main__":
+    sys.excepthook = ended  # before the imports that take seconds
+
 from unfake.judgement import AI, Ground
 from unfake.report import percent
 from unfake.scan import run as scans

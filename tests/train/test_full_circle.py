@@ -34,7 +34,7 @@ B7 = {
     "learning_rate": 0.001,
     "label_smoothing": 0.0,
     "dropout": 0.0,
-    "batch": 4,
+    "batch": 8,
     "accumulation": 1,
     "validation_batch": 8,
     "precision": "no",
