@@ -169,11 +169,12 @@ def test_a_portrait_needs_more_to_be_called_generated(careful: Detector, name: s
     assert ("between 10% and 99%" in found.verdict.reason) is portrait
 
 
+@pytest.mark.parametrize("problem", [FacesFailed("No."), RuntimeError("broken"), MemoryError()], ids=repr)
 def test_where_the_search_for_a_face_fails_there_is_no_verdict_that_rests_on_it(
-    careful: Detector, monkeypatch: pytest.MonkeyPatch
+    careful: Detector, monkeypatch: pytest.MonkeyPatch, problem: Exception
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise FacesFailed("No.")
+        raise problem
 
     monkeypatch.setattr(FaceDetector, "find", fail)
     found = careful.detect(from_path(SAMPLES / "astronaut.jpg").pixels)

@@ -110,7 +110,7 @@ class Detector:
         thresholds, portrait = config.thresholds.of(portrait=False), False
         try:
             thresholds, portrait = suited(config.calibration, config.thresholds, reading, lambda: face_share(pixels))
-        except FacesFailed:
+        except (FacesFailed, RuntimeError, MemoryError):
             label, cause = Label.INCONCLUSIVE, Cause.FACE
         else:
             label, cause = decide(config.calibration, thresholds, reading, lambda: self.read(reencode(pixels)))
