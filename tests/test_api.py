@@ -174,6 +174,7 @@ def test_status_names_the_checkpoint_that_speaks(client: Client) -> None:
     assert status["store"]["problem"] is None
 
 
+@pytest.mark.slow
 def test_without_a_setting_the_bundled_network_speaks(tmp_path: Path) -> None:
     with running_app(tmp_path) as address:
         client = Client(address, verbose=False)

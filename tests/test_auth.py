@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import requests
 from gradio_client import Client
 
 from tests.conftest import running_app
 
 
+@pytest.mark.slow
 def test_with_a_password_nothing_is_answered_without_it(tmp_path: Path) -> None:
     with running_app(tmp_path, UNFAKE_AUTH="ana:open:sesame") as address:
         status = f"{address}/gradio_api/call/status"

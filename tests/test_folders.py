@@ -116,6 +116,7 @@ def test_where_there_is_no_place_for_a_file_nothing_is_left(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / ("1" * 32)).iterdir()] == ["a.jpg"]
 
 
+@pytest.mark.slow
 def test_the_app_gives_verdicts_where_no_folder_can_be_used(tmp_path: Path) -> None:
     # given a cache, a folder for uploads and Gradio's shared one that cannot be written into, not even by root
     for name in ("cache", "uploads", "gradio"):

@@ -33,6 +33,7 @@ def test_the_table_has_a_column_for_each_file(tmp_path: Path) -> None:
     assert "| web | cameras | 100% / – | – |" in text
 
 
+@pytest.mark.slow
 def test_a_peer_answers_from_its_own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # given pictures of which one is too small for the app
     rows = read_pool(write_pool(tmp_path / "pool", {"one": 2}))

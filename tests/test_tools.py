@@ -108,6 +108,7 @@ def test_what_the_page_uses_for_itself_is_no_tool(app_url: str) -> None:
         assert "Unknown tool" in said(answer)
 
 
+@pytest.mark.slow
 def test_many_calls_at_once_are_all_answered(app_url: str) -> None:
     async def many(session: ClientSession) -> list[CallToolResult]:
         calls = [session.call_tool("classify_photo", {"photo_id": "pagoda"}) for _ in range(60)]
@@ -132,6 +133,7 @@ def test_no_stream_stays_open(app_url: str) -> None:
     assert requests.post(f"{app_url}/gradio_api/mcp/messages/", json={}, timeout=30).status_code == 404
 
 
+@pytest.mark.slow
 def test_behind_a_log_in_there_are_no_tools(tmp_path: Path) -> None:
     with running_app(tmp_path, UNFAKE_AUTH="ana:long-enough-secret") as address:
         for path in ("", "schema", "http"):

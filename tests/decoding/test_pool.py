@@ -67,12 +67,14 @@ def test_errors_come_back_as_they_are(pool: Pool) -> None:
         pool.open(data, 100)
 
 
+@pytest.mark.slow
 def test_a_slow_file_ends_with_a_sentence(pool: Pool) -> None:
     with pytest.raises(PictureTooSlow) as caught:
         pool.open(SLOW_FILE, MOST)
     assert str(caught.value) == TOO_SLOW
 
 
+@pytest.mark.slow
 def test_slow_files_do_not_hold_up_others(pool: Pool) -> None:
     ended: list[str] = []
 

@@ -88,6 +88,7 @@ def test_cuda_is_not_replaced_in_silence(checkpoint: Checkpoint) -> None:
         start(checkpoint, "cuda")
 
 
+@pytest.mark.slow
 def test_torch_is_not_imported_on_the_way_to_a_cpu_verdict() -> None:
     script = (
         "import sys, pathlib, app\n"
