@@ -39,13 +39,18 @@ def shifted(page: Page) -> float:
     return float(page.evaluate("() => { const all = window.shifts; window.shifts = 0; return all; }"))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)], ids=["desktop", "phone"])
-def test_nothing_jumps(browser: Browser, app_url: str, width: int, height: int) -> None:
+def watched(browser: Browser, width: int, height: int) -> Page:
+    """An empty page that counts its layout shifts."""
     context = browser.new_context(viewport={"width": width, "height": height})
     context.add_init_script(OBSERVE)
-    page = context.new_page()
-    page.set_default_timeout(60_000)
+    context.set_default_timeout(60_000)
     expect.set_options(timeout=60_000)
+    return context.new_page()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)], ids=["desktop", "phone"])
+def test_nothing_jumps(browser: Browser, app_url: str, width: int, height: int) -> None:
+    page = watched(browser, width, height)
     page.goto(app_url)
     expect(page.locator("#home h2")).to_be_focused()
     expect(page.locator("#trust p").first).to_be_visible()
@@ -69,14 +74,12 @@ def test_nothing_jumps(browser: Browser, app_url: str, width: int, height: int) 
     page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
     expect(page.locator("#verdict .uf-verdict h2")).to_be_focused()
     found["own picture"] = shifted(page)
-    context.close()
+    page.context.close()
     assert {name: value for name, value in found.items() if value >= GOOD} == {}
 
 
 def test_nothing_jumps_when_the_header_is_drawn_later_than_the_tabs(browser: Browser, app_url: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    context.add_init_script(OBSERVE)
-    page = context.new_page()
+    page = watched(browser, 390, 844)
     held: list[tuple[Route, APIResponse]] = []
 
     def hold(route: Route) -> None:
@@ -88,14 +91,14 @@ def test_nothing_jumps_when_the_header_is_drawn_later_than_the_tabs(browser: Bro
 
     page.route("**/*.js", hold)
     page.goto(app_url, wait_until="commit")
-    page.locator("#tabs").wait_for(state="attached", timeout=60_000)
+    page.locator("#tabs").wait_for(state="attached")
     assert page.locator("#head").count() == 0
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     for route, answer in held:
         route.fulfill(response=answer)
-    expect(page.locator("#trust p").first).to_be_visible(timeout=60_000)
+    expect(page.locator("#trust p").first).to_be_visible()
     assert shifted(page) < GOOD
-    context.close()
+    page.context.close()
 
 
 @pytest.fixture(params=[320, 390, 1280])

@@ -64,6 +64,18 @@ def shape(part: object, name: str = "") -> object:
     return [shape(part[0])] if isinstance(part, list) and part else name
 
 
+@pytest.mark.slow
+def test_a_report_on_a_portrait_has_the_thresholds_that_decided_from_the_store_as_well(tmp_path: Path) -> None:
+    services = Services(Settings(model="unfake-clip", device="cpu", precision="f32", cache=tmp_path))
+    thresholds = services.checkpoint.config.thresholds
+    for _ in range(2):
+        report = services.classify_file(SAMPLES / "smiling-woman.jpg").report
+        assert (report.label, report.thresholds) == (Label.INCONCLUSIVE, thresholds.portrait)
+        assert report.probability is not None
+        assert thresholds.label(report.probability) is Label.LIKELY_FAKE  # of any other picture
+    assert services.classify_file(SAMPLES / "pagoda.jpg").report.thresholds == thresholds.of(portrait=False)
+
+
 def test_an_unknown_photo_is_an_error(services: Services) -> None:
     with pytest.raises(PhotoNotFound):
         services.classify_photo("nobody")

@@ -151,7 +151,8 @@ class TestConfig:
     @pytest.mark.parametrize("views", [{"kind": "squash", "size": 600}, configuration()["views"]])
     def test_comes_back_from_its_own_json(self, views: dict[str, Any]) -> None:
         data = configuration(views=views, dropout=0)
-        data["thresholds"] |= {"widening": 0.5, "reencoding": False}
+        portrait = {"likely_real": 0.1, "likely_fake": 0.95, "widening": 0.5, "reencoding": False}
+        data["thresholds"] |= {"widening": 0.5, "reencoding": False, "portrait": portrait}
         config = CheckpointConfig.from_json(copy.deepcopy(data))
         assert json.loads(json.dumps(config.to_json())) == data
         assert CheckpointConfig.from_json(config.to_json()) == config
@@ -161,6 +162,12 @@ class TestConfig:
         assert not CheckpointConfig.from_json(configuration(thresholds__reencoding=False)).thresholds.reencoding
         with pytest.raises(CheckpointCorrupt, match=r"thresholds\.reencoding"):
             CheckpointConfig.from_json(configuration(thresholds__reencoding="no"))
+
+    def test_thresholds_for_portraits_that_give_no_label_are_refused(self) -> None:
+        with pytest.raises(CheckpointCorrupt, match=r"thresholds\.portrait\.likely_fake"):
+            CheckpointConfig.from_json(configuration(thresholds__portrait={"likely_real": 0.1}))
+        with pytest.raises(CheckpointCorrupt, match="thresholds"):
+            CheckpointConfig.from_json(configuration(thresholds__portrait={"likely_real": 0.9, "likely_fake": 0.1}))
 
     def test_leaves_keys_aside_that_it_does_not_know(self) -> None:
         assert CheckpointConfig.from_json(configuration(invented=1)).name == "unfake-toy"

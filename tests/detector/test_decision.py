@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from unfake.detector.calibration import Calibration, Label, Thresholds
-from unfake.detector.decision import Cause, Reading, decide, reencode, suited
+from unfake.detector.decision import Cause, Reading, as_portrait, decide, reencode
 from unfake.detector.portrait import FILLS
 
 CALIBRATION = Calibration(temperature=1.0, bias=0.0)
@@ -52,18 +52,18 @@ def test_a_picture_that_a_face_fills_is_judged_by_thresholds_of_its_own(
     margin: float, face: float, fills: bool
 ) -> None:
     reading = Reading(margin, 0.0)
-    found = suited(CALIBRATION, WITH_PORTRAITS, reading, lambda: face)
-    assert found == (STRICT if fills else THRESHOLDS, fills)
-    assert (decide(CALIBRATION, found[0], reading, lambda: reading)[0] is Label.INCONCLUSIVE) is fills
+    found = as_portrait(CALIBRATION, WITH_PORTRAITS, reading, lambda: face)
+    own = WITH_PORTRAITS.of(found)
+    assert (found, own) == (fills, STRICT if fills else THRESHOLDS)
+    assert (decide(CALIBRATION, own, reading, lambda: reading)[0] is Label.INCONCLUSIVE) is fills
 
 
-@pytest.mark.parametrize("margin", [4.0, 0.0, -4.0])
-@pytest.mark.parametrize("thresholds", [THRESHOLDS, WITH_PORTRAITS])
-def test_a_face_is_looked_for_only_where_the_label_depends_on_it(margin: float, thresholds: Thresholds) -> None:
-    if thresholds.portrait:
-        assert suited(CALIBRATION, thresholds, Reading(margin, 0.0), pytest.fail) == (THRESHOLDS, False)
-    else:
-        assert suited(CALIBRATION, thresholds, Reading(2.0, 0.0), pytest.fail) == (THRESHOLDS, False)
+@pytest.mark.parametrize(
+    ("thresholds", "margin"), [(WITH_PORTRAITS, 4.0), (WITH_PORTRAITS, 0.0), (WITH_PORTRAITS, -4.0), (THRESHOLDS, 2.0)]
+)
+def test_a_face_is_looked_for_only_where_the_label_depends_on_it(thresholds: Thresholds, margin: float) -> None:
+    found = as_portrait(CALIBRATION, thresholds, Reading(margin, 0.0), pytest.fail)
+    assert (found, thresholds.of(found)) == (False, THRESHOLDS)
 
 
 def test_disagreement_is_the_standard_error_over_views() -> None:

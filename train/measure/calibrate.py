@@ -38,7 +38,7 @@ from train.measure.protocol import TOGETHER, Protocol
 from unfake.detector.calibration import Calibration, Label, Thresholds
 from unfake.detector.checkpoint import load_folder
 from unfake.detector.config import METRICS, ONNX
-from unfake.detector.decision import Reading, decide, suited
+from unfake.detector.decision import Reading, as_portrait, decide
 from unfake.detector.portrait import FILLS
 
 METRICS_SCHEMA = "unfake.metrics/2"
@@ -147,8 +147,8 @@ def _fitted(predictions: Sequence[Prediction], protocol: Protocol) -> list[Predi
 
 
 def _label(prediction: Prediction, calibration: Calibration, limits: Thresholds) -> Label:
-    own, _ = suited(calibration, limits, prediction.reading, lambda: prediction.face)
-    return decide(calibration, own, prediction.reading, lambda: prediction.again)[0]
+    portrait = as_portrait(calibration, limits, prediction.reading, lambda: prediction.face)
+    return decide(calibration, limits.of(portrait), prediction.reading, lambda: prediction.again)[0]
 
 
 def settle(predictions: Sequence[Prediction], protocol: Protocol, widening: float) -> tuple[Calibration, Thresholds]:

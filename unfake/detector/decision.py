@@ -54,20 +54,17 @@ class Cause(Enum):
     FACE = auto()
 
 
-def suited(
-    calibration: Calibration, thresholds: Thresholds, reading: Reading, face: Callable[[], float]
-) -> tuple[Thresholds, bool]:
-    """The thresholds that a picture is judged by, and whether they are the ones for portraits.
+def as_portrait(calibration: Calibration, thresholds: Thresholds, reading: Reading, face: Callable[[], float]) -> bool:
+    """Whether a picture is judged by the thresholds for portraits (`Thresholds.of`).
 
     ``face`` gives `unfake.detector.portrait.face_share`; it is called only where the label depends on it.
     """
     portrait = thresholds.portrait
-    fills = (
+    return (
         portrait is not None
         and _label(calibration, portrait, reading) is not _label(calibration, thresholds, reading)
         and face() >= FILLS
     )
-    return thresholds.of(fills), fills
 
 
 def decide(

@@ -10,7 +10,7 @@ import numpy as np
 
 from unfake.detector.calibration import Label, Thresholds
 from unfake.detector.checkpoint import Checkpoint
-from unfake.detector.decision import Cause, Reading, decide, reencode, suited
+from unfake.detector.decision import Cause, Reading, as_portrait, decide, reencode
 from unfake.detector.portrait import face_share
 from unfake.detector.runtime import Device, Precision, Runtime, start
 from unfake.detector.views import Pixels, cut
@@ -107,15 +107,16 @@ class Detector:
             reason = "The network gave no finite number for this picture, so there is no verdict."
             return Detection(Verdict(Label.NOT_APPLICABLE, None, reason), len(views.pixels), None)
         reading = Reading.of(logits)
-        thresholds, portrait = config.thresholds.of(portrait=False), False
+        portrait = False
         try:
-            thresholds, portrait = suited(config.calibration, config.thresholds, reading, lambda: face_share(pixels))
+            portrait = as_portrait(config.calibration, config.thresholds, reading, lambda: face_share(pixels))
         except (FacesFailed, RuntimeError, MemoryError):
             label, cause = Label.INCONCLUSIVE, Cause.FACE
         else:
-            label, cause = decide(config.calibration, thresholds, reading, lambda: self.read(reencode(pixels)))
+            own = config.thresholds.of(portrait)
+            label, cause = decide(config.calibration, own, reading, lambda: self.read(reencode(pixels)))
         probability = config.calibration.probability(reading.margin)
-        reason = _reason(label, cause, thresholds)
+        reason = _reason(label, cause, config.thresholds.of(portrait))
         verdict = Verdict(label, probability, f"{PORTRAIT} {reason}" if portrait else reason)
         heatmap = assemble(maps, views.boxes, config.calibration)
         regions = read_off(logits, views.boxes, config.calibration)
