@@ -6,7 +6,8 @@ of the PNG, which keeps every pixel. What the files say of themselves is left ou
 
 For each format the table gives: labels that differ; of these, ``likely_real`` that became ``likely_fake`` or the other
 way round; a verdict that became "inconclusive"; "inconclusive" that became a verdict; the mean and the largest change
-in the probability of fake. The last line is for the picture whose answer differs most over all formats. Shipped
+in the probability of fake. The last line is for the picture whose answer differs most over all formats. Below it: how
+many answers on the PNG say that they depend on the file format, and how many of those that do. Shipped
 networks have learnt from pictures of such a pool, so on strangers' pictures the changes may be larger.
 """
 
@@ -29,7 +30,7 @@ from train.deliveries import HEIC
 from train.pool import LABELS, Row, read_pool
 from unfake.detector.calibration import Label
 from unfake.detector.checkpoint import BUNDLED, load_folder
-from unfake.detector.detector import Detector, Verdict
+from unfake.detector.detector import HANGS, Detector, Verdict
 from unfake.intake import Source, from_bytes
 
 pillow_heif.register_heif_opener()
@@ -126,6 +127,18 @@ def table(answers: Iterable[dict[str, Verdict]]) -> str:
     return "\n".join([*lines, line("any of them", furthest)])
 
 
+def announced(answers: Iterable[dict[str, Verdict]]) -> str:
+    """Of the pictures whose label another format changes, and of the others, how many answers on the PNG say so."""
+    said: dict[bool, list[bool]] = {True: [], False: []}
+    for found in answers:
+        changes = any(Change(found[PNG], other).differs for other in found.values())
+        said[changes].append(any(sentence in found[PNG].reason for sentence in HANGS.values()))
+    return (
+        f"the answer says that it depends on the file format: {sum(said[True])} of {len(said[True])} pictures whose "
+        f"label another format changes, {sum(said[False])} of {len(said[False])} others"
+    )
+
+
 def main() -> None:
     """Print the table for the bundled network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -149,7 +162,8 @@ def main() -> None:
             if Change(found[PNG], verdict).opposite:
                 print("look:", row.source, row.name, name, found[PNG].label.value, "→", verdict.label.value)
     decided = sum(found[PNG].label in DECIDED for found in answers)
-    print(f"{checkpoint.id}: {len(answers)} pictures, {decided} decided as PNG\n\n{table(answers)}")
+    print(f"{checkpoint.id}: {len(answers)} pictures, {decided} decided as PNG\n\n{table(answers)}\n")
+    print(announced(answers))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.formats import FILES, PNG, Change, drawn, files, table
+from benchmarks.formats import FILES, PNG, Change, announced, drawn, files, table
 from train.pool import Row
 from unfake.detector.calibration import Label
-from unfake.detector.detector import Verdict
+from unfake.detector.decision import Cause
+from unfake.detector.detector import HANGS, Verdict
 
 
 def verdict(label: Label, probability: float | None) -> Verdict:
@@ -53,3 +54,15 @@ def test_what_changed_is_counted() -> None:
     assert rows["HEIC q90"] == ["2", "1", "1", "0", "0.367", "0.800"]
     assert rows["TIFF"] == ["1", "0", "0", "1", "0.167", "0.500"]
     assert rows["any of them"] == ["3", "1", "1", "1", "0.533", "0.800"]
+
+
+def test_it_is_counted_how_many_answers_say_that_they_depend_on_the_format() -> None:
+    near = Verdict(Label.LIKELY_FAKE, 0.9, f"So. {HANGS[Cause.CLEAR]}")
+    answers = [
+        dict.fromkeys(FILES, near) | {"TIFF": UNSURE},
+        dict.fromkeys(FILES, FAKE) | {"TIFF": UNSURE},
+        dict.fromkeys(FILES, near),
+        dict.fromkeys(FILES, REAL),
+        dict.fromkeys(FILES, REAL),
+    ]
+    assert "1 of 2 pictures whose label another format changes, 1 of 3 others" in announced(answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -49,6 +50,8 @@ KINDS: Mapping[str, str] = {
     "ciplab_chmoe_result": PORTRAIT,
     "facemask_without_chandrika": PORTRAIT,
 }
+# Unsplash's own file names: photographer, the photo's eleven characters, "unsplash" (cut short where a name was).
+_UNSPLASH = re.compile(r"-([A-Za-z0-9_-]{11})-un(?:splash|__)")
 
 
 def _named(row: Row) -> bool:
@@ -78,8 +81,23 @@ def grouped(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
+def photo(row: Row) -> str | None:
+    """Unsplash's id of the photo, by the file's name: many sites use the same one, cut to their size.
+
+    >>> photo(Row(Path("site__michael-dam-mEZ3PoFGs_k-unsplash__159c85a7.jpg"), "unsplash_named", "real", ""))
+    'mEZ3PoFGs_k'
+    """
+    found = _UNSPLASH.search(row.name)
+    return found[1] if found else None
+
+
 def held_out(rows: Iterable[Row], sources: Iterable[str]) -> set[Path]:
-    """Pictures of ``sources``, and all others of the repositories that the named ones among these lay in."""
+    """Pictures of ``sources``, all others of the repositories that the named ones among these lay in, and their copies.
+
+    A copy is the same Unsplash photo (`photo`) anywhere in the pool.
+    """
     rows, left_out = list(rows), set(sources)
     shared = {row.repository for row in rows if row.source in left_out and _named(row)}
-    return {row.path for row in rows if row.source in left_out or row.repository in shared}
+    without = [row for row in rows if row.source in left_out or row.repository in shared]
+    photos = {found for row in without if (found := photo(row))}
+    return {row.path for row in without} | {row.path for row in rows if photo(row) in photos}

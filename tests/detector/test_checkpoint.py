@@ -141,18 +141,20 @@ class TestConfig:
     def test_thresholds_without_a_widening_do_not_widen(self) -> None:
         assert CheckpointConfig.from_json(configuration()).thresholds.widening == 0
 
-    @pytest.mark.parametrize("widening", [-1, "much", None])
-    def test_a_widening_that_makes_no_sense_is_refused(self, widening: object) -> None:
+    @pytest.mark.parametrize("name", ["widening", "shift"])
+    @pytest.mark.parametrize("value", [-1, "much", None])
+    def test_a_widening_or_a_shift_that_makes_no_sense_is_refused(self, name: str, value: object) -> None:
         data = configuration()
-        data["thresholds"]["widening"] = widening
+        data["thresholds"][name] = value
         with pytest.raises(CheckpointCorrupt, match="thresholds"):
             CheckpointConfig.from_json(data)
 
     @pytest.mark.parametrize("views", [{"kind": "squash", "size": 600}, configuration()["views"]])
     def test_comes_back_from_its_own_json(self, views: dict[str, Any]) -> None:
         data = configuration(views=views, dropout=0)
-        portrait = {"likely_real": 0.1, "likely_fake": 0.95, "widening": 0.5, "reencoding": False}
-        data["thresholds"] |= {"widening": 0.5, "reencoding": False, "portrait": portrait}
+        both = {"widening": 0.5, "reencoding": False, "shift": 0.8}
+        portrait = {"likely_real": 0.1, "likely_fake": 0.95, **both}
+        data["thresholds"] |= {**both, "portrait": portrait}
         config = CheckpointConfig.from_json(copy.deepcopy(data))
         assert json.loads(json.dumps(config.to_json())) == data
         assert CheckpointConfig.from_json(config.to_json()) == config

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from unfake.detector.calibration import Calibration, Label, Thresholds
-from unfake.detector.decision import Cause, Reading, as_portrait, decide, reencode
+from unfake.detector.decision import Cause, Reading, as_portrait, decide, hangs_on_format, reencode
 from unfake.detector.portrait import FILLS
 
 CALIBRATION = Calibration(temperature=1.0, bias=0.0)
@@ -64,6 +64,19 @@ def test_a_picture_that_a_face_fills_is_judged_by_thresholds_of_its_own(
 def test_a_face_is_looked_for_only_where_the_label_depends_on_it(thresholds: Thresholds, margin: float) -> None:
     found = as_portrait(CALIBRATION, thresholds, Reading(margin, 0.0), pytest.fail)
     assert (found, thresholds.of(found)) == (False, THRESHOLDS)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize(
+    ("logit", "shift", "hangs"),
+    [(1.8, 0.5, True), (1.0, 0.5, True), (-1.8, 0.5, True), (2.0, 0.5, False), (0.8, 0.5, False), (1.8, 0.0, False)],
+)  # the thresholds lie at ±1.386
+def test_an_answer_hangs_on_the_format_where_the_shift_of_one_reaches_a_threshold(
+    temperature: float, logit: float, shift: float, hangs: bool
+) -> None:
+    limits = replace(THRESHOLDS, shift=shift)
+    reading = Reading(logit * temperature, 0.0)
+    assert hangs_on_format(Calibration(temperature, 0.0), limits, reading) is hangs
 
 
 def test_disagreement_is_the_standard_error_over_views() -> None:

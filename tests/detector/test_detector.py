@@ -169,6 +169,27 @@ def test_a_portrait_needs_more_to_be_called_generated(careful: Detector, name: s
     assert ("between 10% and 99%" in found.verdict.reason) is portrait
 
 
+@pytest.mark.parametrize(
+    ("shift", "margin", "label", "says"),
+    [
+        (0.9, math.log(9), Label.LIKELY_FAKE, "can come out inconclusive"),  # 90 %, and 79 % by the shift
+        (0.5, math.log(9), Label.LIKELY_FAKE, ""),
+        (0.9, 1.0, Label.INCONCLUSIVE, "can get a verdict"),  # 73 %, and 87 %
+        (0.2, 1.0, Label.INCONCLUSIVE, ""),
+    ],
+)
+def test_an_answer_that_another_file_format_can_change_says_so(
+    careful: Detector, shift: float, margin: float, label: Label, says: str
+) -> None:
+    limits = replace(careful.checkpoint.config.thresholds, shift=shift)
+    config = replace(careful.checkpoint.config, thresholds=limits)
+    near = Detector(replace(careful.checkpoint, config=config), Sure(margin))
+    verdict = near.detect(from_path(SAMPLES / "dandelions.jpg").pixels).verdict
+    assert verdict.label is label
+    assert ("It depends on the file format" in verdict.reason) is bool(says)
+    assert says in verdict.reason
+
+
 @pytest.mark.parametrize("problem", [FacesFailed("No."), RuntimeError("broken"), MemoryError()], ids=repr)
 def test_where_the_search_for_a_face_fails_there_is_no_verdict_that_rests_on_it(
     careful: Detector, monkeypatch: pytest.MonkeyPatch, problem: Exception

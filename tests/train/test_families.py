@@ -43,3 +43,13 @@ def test_a_fold_leaves_out_its_sources_and_whatever_shared_a_repository_with_the
 def test_an_older_source_takes_nobody_with_it() -> None:
     rows = grouped([*ROWS, row("dexer1", "fake", "d/game")])
     assert held_out(rows, ["forrealscan_game"]) == {rows[6].path}
+
+
+def test_the_same_photo_on_another_site_is_left_out_too() -> None:
+    # given Unsplash photos under their own file names, one of them cut short
+    theirs = row("unsplash_named2", "real", "a/site", "joseph-gonzalez-iFgRcqHznqg-un__b3010c16")
+    copy = row("unsplash_named", "real", "e/site", "e__joseph-gonzalez-iFgRcqHznqg-unsplash__d6518c4d")
+    another = row("unsplash_named", "real", "e/site", "e__joseph-gonzalez-J8L-twLd67c-unsplash__193c88f7")
+    rows = grouped([*ROWS, theirs, copy, another])
+    # then a fold that leaves out one leaves out its copy, and nothing else of that site
+    assert held_out(rows, ["named_openai"]) == {r.path for r in rows if r.repository == "a/site"} | {copy.path}

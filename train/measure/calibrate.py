@@ -46,6 +46,8 @@ FINGERPRINT = "fingerprint.csv"
 WIDENINGS = (0.0, 0.5, 1.0, 1.5)
 FILLED = "filled by a face"
 LEAST_PORTRAITS = 20  # of either label, at *web*
+FORMATS = ("web", "webp")  # the same pixels, but for what two formats make of them
+SHIFTED = 0.5  # share of the pictures that `shift` covers
 
 
 def fit(predictions: Sequence[Prediction]) -> Calibration:
@@ -89,6 +91,8 @@ def thresholds(
     others = band([p for p in predictions if p.face < FILLS], calibration, alarms, misses, widening)
     if protocol.asked_false_alarms_of_portraits is not None:
         alarms = protocol.asked_false_alarms_of_portraits
+    if protocol.asked_misses_of_portraits is not None:
+        misses = protocol.asked_misses_of_portraits
     return replace(others, portrait=band(portraits, calibration, alarms, misses, widening))
 
 
@@ -118,6 +122,22 @@ def band(
         low, high = (low + high) / 2 - 0.01, (low + high) / 2 + 0.01
     reencoded = all(len(both) == 2 for both in readings)
     return Thresholds(float(max(low, 0.0)), float(min(high, 1.0)), widening, reencoded)
+
+
+def shift(predictions: Sequence[Prediction], calibration: Calibration) -> float:
+    """By how much the calibrated logits of `SHIFTED` of the pictures differ at most between `FORMATS`.
+
+    Pictures weigh as in `fit`. 0 where none was read in both.
+    """
+    both: dict[tuple[str, str, str], dict[str, Prediction]] = defaultdict(dict)
+    for p in predictions:
+        if p.delivery in FORMATS:
+            both[p.source, p.label, p.picture][p.delivery] = p
+    pairs = [[by[name] for name in FORMATS] for by in both.values() if len(by) == len(FORMATS)]
+    if not pairs:
+        return 0.0
+    moved = np.array([abs(one.margin - other.margin) for one, other in pairs]) / calibration.temperature
+    return round(_quantile(moved, _weights([one for one, _ in pairs]), SHIFTED), 3)
 
 
 def _sigmoid(logit: float) -> float:
@@ -152,11 +172,13 @@ def _label(prediction: Prediction, calibration: Calibration, limits: Thresholds)
 
 
 def settle(predictions: Sequence[Prediction], protocol: Protocol, widening: float) -> tuple[Calibration, Thresholds]:
-    """Calibration on all deliveries, thresholds at *web*, of the sources that the protocol calibrates on."""
+    """Calibration and shift on all deliveries, thresholds at *web*, of the sources that the protocol calibrates on."""
     chosen = _fitted(predictions, protocol)
     calibration = fit(chosen)
-    web = [p for p in chosen if p.delivery == "web"]
-    return calibration, thresholds(web, calibration, protocol, widening)
+    limits = thresholds([p for p in chosen if p.delivery == "web"], calibration, protocol, widening)
+    moved = shift(chosen, calibration)
+    portrait = replace(limits.portrait, shift=moved) if limits.portrait else None
+    return calibration, replace(limits, shift=moved, portrait=portrait)
 
 
 def crossfit(

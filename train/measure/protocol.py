@@ -27,8 +27,9 @@ class Protocol:
     the thresholds were not fitted on. ``asked_false_alarms`` and ``asked_misses``: what the fit is asked for, on
     ``calibrated_on``: less, because networks differ more than the pictures of one. ``most``: pictures measured of a
     source and label. ``deliveries``: names of `train.deliveries.DELIVERIES`; ``web`` is always among them.
-    ``asked_false_alarms_of_portraits``: the same for pictures that a face fills, by default as of all: to call a real
-    person's portrait generated does most harm. ``also_left_out``: by fold, sources of several generators of which it
+    ``asked_false_alarms_of_portraits`` and ``asked_misses_of_portraits``: the same for pictures that a face fills, by
+    default as of all: to call a real person's portrait generated does most harm, and a generated face real nearly as
+    much. ``also_left_out``: by fold, sources of several generators of which it
     leaves out one; another fold measures them.
     """
 
@@ -45,6 +46,7 @@ class Protocol:
     most: int
     seed: int
     asked_false_alarms_of_portraits: float | None = None
+    asked_misses_of_portraits: float | None = None
     deliveries: list[str] = field(default_factory=lambda: ["clean", "web", "hard"])
     also_left_out: dict[str, list[str]] = field(default_factory=dict)
 

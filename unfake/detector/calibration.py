@@ -62,7 +62,8 @@ class Thresholds:
     """Probabilities of fake at or under ``likely_real`` and at or over ``likely_fake`` get that label.
 
     ``widening``: how many times the disagreement between views the band between the two grows to each side.
-    ``reencoding``: whether a label also has to stand after `decision.reencode`. ``portrait``: those for a picture that
+    ``reencoding``: whether a label also has to stand after `decision.reencode`. ``shift``: how far another file format
+    moves the calibrated logit of every second picture; 0 where that was not measured. ``portrait``: those for a picture that
     a face fills (`unfake.detector.portrait`), where it has its own.
     """
 
@@ -70,14 +71,17 @@ class Thresholds:
     likely_fake: float
     widening: float = 0.0
     reencoding: bool = True
+    shift: float = 0.0
     portrait: Thresholds | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless 0 <= likely_real < likely_fake <= 1 and the widening is not negative."""
+        """Raise ValueError unless 0 <= likely_real < likely_fake <= 1, and neither widening nor shift is negative."""
         if not 0 <= self.likely_real < self.likely_fake <= 1:
             raise ValueError("thresholds must satisfy 0 <= likely_real < likely_fake <= 1")
         if not (math.isfinite(self.widening) and self.widening >= 0):
             raise ValueError("the widening must be finite and not negative")
+        if not (math.isfinite(self.shift) and self.shift >= 0):
+            raise ValueError("the shift must be finite and not negative")
 
     def label(self, probability: float, disagreement: float = 0.0) -> Label:
         """Label for a calibrated probability of fake; between the thresholds it is inconclusive.

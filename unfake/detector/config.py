@@ -110,7 +110,7 @@ def _calibration(data: Mapping[str, Any]) -> Calibration:
 
 def _thresholds(data: Mapping[str, Any], place: str = "thresholds") -> Thresholds:
     given = _field(data, place, _is_table, "an object").keys()
-    keys = ["likely_real", "likely_fake", *({"widening"} & given)]
+    keys = ["likely_real", "likely_fake", *({"widening", "shift"} & given)]
     reencoding = "reencoding" not in given or _field(data, f"{place}.reencoding", _is_bool, "true or false")
     portrait = _thresholds(data, f"{place}.portrait") if "portrait" in given and place == "thresholds" else None
     try:

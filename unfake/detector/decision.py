@@ -84,6 +84,13 @@ def decide(
     return found, Cause.CLEAR
 
 
+def hangs_on_format(calibration: Calibration, thresholds: Thresholds, reading: Reading) -> bool:
+    """Whether a picture lies so near a threshold that another file format can move it over (`Thresholds.shift`)."""
+    by = thresholds.shift * calibration.temperature
+    moved = (Reading(reading.margin + each, reading.error) for each in (-by, 0.0, by))
+    return len({_label(calibration, thresholds, each) for each in moved}) > 1
+
+
 def _label(calibration: Calibration, thresholds: Thresholds, reading: Reading) -> Label:
     return thresholds.label(calibration.probability(reading.margin), reading.error / calibration.temperature)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from unfake.detector.calibration import Label, Thresholds
 from unfake.detector.checkpoint import Checkpoint
-from unfake.detector.decision import Cause, Reading, as_portrait, decide, reencode
+from unfake.detector.decision import Cause, Reading, as_portrait, decide, hangs_on_format, reencode
 from unfake.detector.portrait import face_share
 from unfake.detector.runtime import Device, Precision, Runtime, start
 from unfake.detector.views import Pixels, cut
@@ -25,6 +25,18 @@ LEAST_SIDE = 64
 LEAST_RANGE = 8
 
 PORTRAIT = "A face fills the picture; on such portraits the network errs more often, so other thresholds hold for them."
+
+HANGS = {
+    Cause.CLEAR: (
+        "It depends on the file format, though: so close to that line, the same picture saved in another format can "
+        "come out inconclusive."
+    ),
+    Cause.BETWEEN: (
+        "It depends on the file format, though: so close to the edge, the same picture saved in another format can get "
+        "a verdict."
+    ),
+}
+"""What is added where `hangs_on_format`."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,8 @@ class Detector:
             label, cause = decide(config.calibration, own, reading, lambda: self.read(reencode(pixels)))
         probability = config.calibration.probability(reading.margin)
         reason = _reason(label, cause, config.thresholds.of(portrait))
+        if cause in HANGS and hangs_on_format(config.calibration, config.thresholds.of(portrait), reading):
+            reason = f"{reason} {HANGS[cause]}"
         verdict = Verdict(label, probability, f"{PORTRAIT} {reason}" if portrait else reason)
         heatmap = assemble(maps, views.boxes, config.calibration)
         regions = read_off(logits, views.boxes, config.calibration)

@@ -85,6 +85,23 @@ def test_thresholds_keep_false_alarms_and_misses_down(measured: list[Prediction]
     assert limits.widening == 1.0
 
 
+def test_the_shift_is_how_far_another_format_moves_every_second_picture(measured: list[Prediction]) -> None:
+    assert calibrate.settle(measured, PROTOCOL, 0.0)[1].shift == 0  # nothing was read in two formats
+    web = [p for p in measured if p.delivery == "web"]
+    # when one in ten moves by 3, and the others by 0.1, up or down
+    by = [-3, *[0.1, -0.1] * 4, 0.1]
+    moved = [replace(p, delivery="webp", margin=p.margin + by[int(p.picture) % 10]) for p in web]
+    filled = [replace(p, picture=f"portrait {p.picture}") for p in portraits(300)]
+    calibration, limits = calibrate.settle([*measured, *moved, *filled], PROTOCOL, 0.0)
+    assert limits.shift == pytest.approx(0.1 / calibration.temperature, abs=0.001)
+    assert limits.portrait is not None
+    assert limits.portrait.shift == limits.shift
+    # and when more than half of them move further
+    further = [replace(p, margin=p.margin + 1) if int(p.picture) % 2 else p for p in moved]
+    calibration, limits = calibrate.settle([*measured, *further], PROTOCOL, 0.0)
+    assert limits.shift == pytest.approx(1.1 / calibration.temperature, abs=0.001)
+
+
 def portraits(count: int) -> list[Prediction]:
     """As others, but for half a unit to the side of the fakes, and filled by a face."""
     return [replace(p, margin=p.margin + 0.5, face=0.7) for p in predictions("one", "net-a", count)]
@@ -106,7 +123,13 @@ def test_portraits_get_thresholds_of_their_own_where_there_are_enough_of_them(me
     other = calibrate.settle(both, strict, 0.0)[1]
     assert other.portrait is not None
     assert other.portrait.likely_fake > limits.portrait.likely_fake
+    assert other.portrait.likely_real == limits.portrait.likely_real
     assert replace(other, portrait=None) == replace(limits, portrait=None)
+    sure = calibrate.settle(both, replace(PROTOCOL, asked_misses_of_portraits=0.005), 0.0)[1]
+    assert sure.portrait is not None
+    assert sure.portrait.likely_real < limits.portrait.likely_real
+    assert sure.portrait.likely_fake == limits.portrait.likely_fake
+    assert replace(sure, portrait=None) == replace(limits, portrait=None)
     figures = calibrate.kinds(both, PROTOCOL, 0.0)[calibrate.FILLED]["web"]
     assert (figures["real"], figures["fake"]) == (300, 300)
 
