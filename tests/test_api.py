@@ -144,9 +144,14 @@ def test_search_finds_photos_and_keeps_their_secret(client: Client) -> None:
     assert (empty["photos"], empty["total"]) == ([], 0)
 
 
-def test_a_photo_by_its_id(client: Client) -> None:
+def test_a_photo_by_its_id(client: Client, app_url: str) -> None:
     photo = client.predict("pagoda", api_name="/photo")
     assert photo["id"] == "pagoda"
+    # and every address in it leads to the picture, also of those that a search finds
+    found = client.predict("pagoda", api_name="/search")["photos"][0]
+    for address in {*photo["urls"].values(), *found["urls"].values()}:
+        assert address.startswith(f"{app_url}/")
+        assert requests.get(address, timeout=30).content == (SAMPLES / "pagoda.jpg").read_bytes()
     with pytest.raises(AppError, match="no sample picture"):
         client.predict("../../app", api_name="/photo")
 
@@ -195,6 +200,15 @@ def test_exactly_the_documented_endpoints_are_public(client: Client) -> None:
     documented = re.findall(r"^\| `(/\w+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
     assert len(documented) == len(set(documented)) == 9
     assert set(named) == set(documented)
+    # and each parameter has its name, what it is, and an example of its kind
+    for path, endpoint in named.items():
+        for parameter in endpoint["parameters"]:
+            name, example = parameter["parameter_name"], parameter["example_input"]
+            assert parameter["label"].startswith(f"{name}: "), path
+            if name in {"picture", "address"}:
+                assert (example if name == "address" else example["path"]).endswith(".png")
+            elif name in {"photo_id", "query", "page"}:
+                assert example == {"photo_id": "pagoda", "query": "portrait", "page": 1}[name]
 
 
 def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,9 +241,9 @@ def test_the_example_in_the_readme_runs(app_url: str, capsys: pytest.CaptureFixt
         ("classify_photo", [7], "has to be a text"),
         ("classify_url", [None], "has to be a text"),
         ("classify_url", ["a" * 9000], "too long"),
-        ("classify", [None], "has to be a text"),
-        ("stability", [None], "has to be a text"),
-        ("faces", [None], "has to be a text"),
+        ("classify", [None], "No picture came"),
+        ("stability", [None], "No picture came"),
+        ("faces", [None], "No picture came"),
     ],
 )
 def test_a_wrong_argument_ends_in_one_sentence(app_url: str, endpoint: str, arguments: list[Any], said: str) -> None:

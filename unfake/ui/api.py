@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.context import get_blocks_context
 from gradio.events import api as add_endpoint
+from gradio.route_utils import get_root_url
 
+from unfake.catalog.photo import Photo
 from unfake.errors import InputError, sentence
 from unfake.intake import read_file
 from unfake.services import Services
+from unfake.ui.parameters import describe
+from unfake.ui.template import Rendition, picture_address
 from unfake.ui.upload import bounded
 
 T = TypeVar("T")
@@ -40,6 +45,13 @@ def _text(value: Any, name: str, longest: int = LONGEST) -> str:
     return value
 
 
+def _path(picture: Any) -> Path:
+    """Where the uploaded file lies; raises InputError where there is none."""
+    if not isinstance(picture, str):
+        raise InputError("No picture came: send a file, or the address of one.")
+    return Path(_text(picture, "The picture"))
+
+
 def _whole(value: Any, name: str) -> int:
     """``value``, if it is a whole number; raises InputError."""
     if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, float) and value.is_integer())):
@@ -49,11 +61,22 @@ def _whole(value: Any, name: str) -> int:
     return int(value)
 
 
+def _told(photo: Photo, request: gr.Request | None) -> dict[str, Any]:
+    """What programs get of a photo: every address in it can be fetched, a sample's from this very app."""
+    found = photo.to_json()
+    if photo.catalog == "samples" and request is not None and request.request is not None:
+        asked = request.request
+        root = get_root_url(asked, asked.url.path, asked.scope.get("root_path"))
+        renditions: tuple[Rendition, ...] = ("full", "regular", "small", "thumb")
+        found["urls"] = {name: f"{root}/{picture_address(photo, name)}" for name in renditions}
+    return found
+
+
 def build(services: Services) -> None:
     """Add the endpoints to the Blocks that are being built."""
 
     def _file(picture: str) -> bytes:
-        return read_file(Path(_text(picture, "The picture")), services.settings.limits)
+        return read_file(_path(picture), services.settings.limits)
 
     def classify(picture: str) -> dict[str, Any]:
         """Say whether a picture was made by AI, made with a camera, or cannot be told apart.
@@ -69,7 +92,7 @@ def build(services: Services) -> None:
             an unfake.report/2 object: verdict.label, verdict.headline, verdict.reason and verdict.ground say what and
             why, verdict.probability how likely it is AI, evidence.provenance what the file says of itself.
         """
-        return _or_error(lambda: services.classify_file(Path(_text(picture, "The picture")))).report.to_json()
+        return _or_error(lambda: services.classify_file(_path(picture))).report.to_json()
 
     def classify_url(address: str) -> dict[str, Any]:
         """Say of the picture at a public address whether it was made by AI; see classify for what the answer is worth.
@@ -83,7 +106,13 @@ def build(services: Services) -> None:
         return _or_error(lambda: services.classify_url(_text(address, "The address"))).report.to_json()
 
     def search(
-        query: str = "", page: int = 1, per_page: int = 12, orientation: str = "", colour: str = "", order_by: str = ""
+        query: str = "",
+        page: int = 1,
+        per_page: int = 12,
+        orientation: str = "",
+        colour: str = "",
+        order_by: str = "",
+        request: gr.Request | None = None,
     ) -> dict[str, Any]:
         """Search the photo catalog; classify_photo then says of a photo whether it was made by AI.
 
@@ -96,19 +125,20 @@ def build(services: Services) -> None:
             order_by: relevant or latest, or empty
 
         Returns:
-            one page of photos, each with its id, credit and licence.
+            one page of photos, each with its id, credit, licence and the addresses of its pictures.
         """
 
         def found() -> dict[str, Any]:
             filters = {"orientation": orientation, "colour": colour, "order_by": order_by}
             given = {name: _text(value or "", f"The filter {name}") or None for name, value in filters.items()}
             number, size = _whole(page, "The page"), _whole(per_page, "The number of photos a page")
-            return services.search(_text(query, "The search", LONGEST_QUERY), number, size, **given).to_json()
+            page_found = services.search(_text(query, "The search", LONGEST_QUERY), number, size, **given)
+            return page_found.to_json() | {"photos": [_told(each, request) for each in page_found.photos]}
 
         return _or_error(found)
 
-    def photo(photo_id: str) -> dict[str, Any]:
-        """One photo of the catalog, with credit and licence.
+    def photo(photo_id: str, request: gr.Request | None = None) -> dict[str, Any]:
+        """One photo of the catalog, with credit, licence and the addresses of its pictures.
 
         Args:
             photo_id: id of the photo, as search gives it, such as pagoda
@@ -116,7 +146,7 @@ def build(services: Services) -> None:
         Returns:
             the photo.
         """
-        return _or_error(lambda: services.photo(_text(photo_id, "The id of a photo"))).to_json()
+        return _or_error(lambda: _told(services.photo(_text(photo_id, "The id of a photo")), request))
 
     def classify_photo(photo_id: str) -> dict[str, Any]:
         """Say of a photo of the catalog whether it was made by AI; see classify for what the answer is worth.
@@ -183,9 +213,14 @@ def build(services: Services) -> None:
     # A File component, since it checks that the path given is one that this client uploaded; gr.api does not.
     file = bounded(gr.File(visible=False), services.settings.limits)
     result, trigger = gr.JSON(visible=False), gr.Button(visible=False)
+    describe(classify, [file])
     for reading in (classify, stability, faces):
         trigger.click(reading, file, result, api_name=reading.__name__)
     photo_given, photo_taken = gr.Textbox(visible=False), gr.File(visible=False)  # a file that clients fetch and name
+    describe(download, [photo_given])
     trigger.click(download, photo_given, [photo_taken, result], api_name="download")
+    blocks = get_blocks_context()
     for endpoint in (classify_url, search, photo, classify_photo, status):
-        add_endpoint(endpoint, api_name=endpoint.__name__)
+        added = add_endpoint(endpoint, api_name=endpoint.__name__)
+        if blocks is not None:
+            describe(endpoint, blocks.fns[added["id"]].inputs)

@@ -34,7 +34,10 @@ def is_web(address: str | None) -> bool:
         return False
 
 
-def picture_address(photo: Photo, rendition: Literal["full", "regular", "small", "thumb"]) -> str:
+Rendition = Literal["full", "regular", "small", "thumb"]
+
+
+def picture_address(photo: Photo, rendition: Rendition) -> str:
     """The ``src`` of a catalog picture: the address that the catalog gave, or Gradio's route to a bundled file."""
     address: str = getattr(photo.urls, rendition)
     if photo.catalog == "samples":
