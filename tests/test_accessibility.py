@@ -78,6 +78,9 @@ def test_no_tab_has_a_fault(page: Page) -> None:
     page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
     expect(page.locator("#verdict .uf-verdict")).to_be_visible()
     assert faults(page) == [], "an answer"
+    page.get_by_role("button", name="The report as JSON").click()
+    expect(page.locator("#report .value").first).to_be_visible()
+    assert faults(page) == [], "the report as JSON"
     page.get_by_role("tab", name="History").click()
     expect(page.locator("#history tbody tr").first).to_be_visible()
     assert faults(page) == [], "history"

@@ -106,13 +106,23 @@ def test_pixels_cannot_be_changed_by_whoever_looks_at_them() -> None:
         picture.pixels[0, 0] = 0
 
 
-@pytest.mark.parametrize("name", ["PNG", "GIF", "WEBP"])
+@pytest.mark.parametrize("name", ["PNG", "GIF", "WEBP", "AVIF"])
 def test_of_an_animation_the_first_frame_counts(name: str) -> None:
     frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "lime", "blue")]
 
     data = saved(frames[0], name, save_all=True, append_images=frames[1:], duration=100)
 
     assert is_red(pixel(data))
+    assert from_bytes(data, UPLOAD).animated
+    assert not from_bytes(saved(frames[0], name), UPLOAD).animated
+
+
+def test_a_gif_that_breaks_off_after_its_first_frame_is_read() -> None:
+    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "lime")]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
+
+    for length in range(len(data) - 24, len(data)):
+        assert is_red(pixel(data[:length]))
 
 
 def test_of_a_picture_with_several_parts_the_first_counts() -> None:
@@ -121,6 +131,7 @@ def test_of_a_picture_with_several_parts_the_first_counts() -> None:
     data = saved(cornered(), "MPO", save_all=True, append_images=[second])
 
     assert from_bytes(data, UPLOAD).format == "JPEG"
+    assert not from_bytes(data, UPLOAD).animated
     assert is_red(pixel(data, 5, 5))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import SAMPLES, opened
+from tests.conftest import SAMPLES, opened, settled
 from tests.gestures import drop, paste_stripes
 
 pillow_heif.register_heif_opener()
@@ -60,7 +61,7 @@ def test_the_walk_from_search_to_verdict(page: Page) -> None:
     expect(page.locator("#gallery .uf-tile")).to_have_count(20)
     expect(page.locator("#more")).to_be_hidden()
     page.locator('#gallery [data-photo="pagoda"]').click()
-    expect(page.locator("#details .uf-details")).to_contain_text("named with the verdict")
+    expect(page.locator("#details .uf-details")).to_contain_text("the verdict names its author")
     page.locator("#classify-photo").click()
     expect(page.locator("#download .uf-truth")).to_contain_text("a real photograph")
     expect(page.locator("#download .uf-verdict")).to_be_in_viewport()
@@ -87,7 +88,7 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
 def test_about_shows_the_model_card(page: Page) -> None:
     page.get_by_role("tab", name="About").click()
     expect(page.locator("#about h1, #about h2").first).to_be_visible()
-    source = page.locator("#about td", has_text="danhammo6_zimage").first
+    source = page.locator("#about td [title=danhammo6_zimage]").first
     box = source.bounding_box()
     assert box is not None
     assert box["width"] > 2 * box["height"]  # on one line, also on a phone
@@ -121,12 +122,17 @@ def test_the_history_is_this_browsers_own(page: Page, browser: Browser, app_url:
     # its thumbnail was kept by this browser, not by the server
     expect(row.locator(".uf-thumb img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
     # and clearing asks first
-    page.locator("#clear-history").click()
-    page.locator("#clear-keep").click()
+    clear, keep = page.locator("#clear-history"), page.locator("#clear-keep")
+    clear.click()
+    expect(keep).to_be_focused()
+    keep.click()
     expect(row).to_be_visible()
-    page.locator("#clear-history").click()
+    expect(clear).to_be_focused()
+    clear.click()
     page.locator("#clear-sure").click()
-    expect(page.locator("#history")).to_contain_text("Nothing here yet")
+    expect(page.locator("#history .uf-empty")).to_contain_text("Nothing here yet")
+    expect(page.locator("#history .uf-empty")).to_be_focused()
+    expect(clear).to_be_hidden()  # there is nothing to clear
 
 
 def test_a_picture_from_the_webcam(page: Page) -> None:
@@ -179,6 +185,7 @@ def test_what_is_no_picture_takes_the_place_of_the_old_answer(page: Page, tmp_pa
         file.truncate(40 * 2**20)
     page.locator("#picture input[type=file]").set_input_files(huge)
     expect(page.locator("#verdict .uf-error")).to_contain_text("huge.jpg is too large: the limit is 30 MB.")
+    expect(page.locator("#verdict .uf-error")).to_be_focused()
     large = tmp_path / "large.jpg"
     with large.open("wb") as file:
         file.truncate(29 * 2**20)
@@ -188,13 +195,79 @@ def test_what_is_no_picture_takes_the_place_of_the_old_answer(page: Page, tmp_pa
     expect(page.locator("#verdict .uf-error")).to_contain_text("These are 201 files: the limit is 200 at once.")
 
 
+def test_of_files_in_quick_succession_the_last_is_answered(page: Page) -> None:
+    tab(page, "Classify")
+    names = ("astronaut.jpg", "espresso.jpg", "hiker.jpg", "pagoda.jpg")
+    for first in range(len(names)):  # as fast as the field takes them
+        turn = [*names[first:], *names[:first]]
+        for name in turn:
+            page.locator("#picture input[type=file]").set_input_files(SAMPLES / name)
+        digest = hashlib.sha256((SAMPLES / turn[-1]).read_bytes()).hexdigest()
+        expect(page.locator("#verdict .uf-verdict")).to_have_attribute("data-sha256", digest)
+        settled(page)
+        expect(page.locator("#verdict .uf-verdict")).to_have_attribute("data-sha256", digest)
+    tab(page, "History")
+    expect(page.locator("#history tbody tr").first).to_contain_text(turn[-1])
+
+
+def test_the_address_belongs_to_the_answer_that_is_shown(page: Page, app_url: str) -> None:
+    given, none = "http://127.0.0.1:1/a.jpg", re.compile(r"\?tab=classify$")
+    box, error = page.locator("#address textarea, #address input"), page.locator("#verdict .uf-error")
+    verdict = page.locator("#verdict .uf-verdict")
+    page.evaluate("given => unfake.go('?' + new URLSearchParams({address: given}))", given)
+    expect(error).to_be_focused()
+    expect(box).to_have_value(given)
+    # a file takes the place of the address
+    page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
+    expect(verdict).to_be_visible()
+    expect(page).to_have_url(none)
+    expect(box).to_have_value("")
+    # each comes back with its own
+    page.go_back()
+    expect(error).to_be_focused()
+    expect(box).to_have_value(given)
+    page.go_forward()
+    expect(verdict).to_be_visible()
+    expect(error).to_have_count(0)
+    expect(box).to_have_value("")
+    # nothing in place of an address is said, in place of what was there
+    page.locator("#check-address").click()
+    said = page.locator("#verdict .uf-empty")
+    expect(said).to_contain_text("No address given")
+    expect(said).to_be_focused()
+    expect(verdict).to_have_count(0)
+    # another tab and back: the address is that of the answer still
+    tab(page, "Home")
+    tab(page, "Classify")
+    expect(page).to_have_url(re.compile(r"\?address=$"))
+    # a file that is refused takes the place of an address as well
+    box.fill(given)
+    page.locator("#check-address").click()
+    expect(error).to_contain_text("Not classified")
+    with page.expect_file_chooser() as choosing:
+        error.get_by_role("link", name="Choose a picture").click()
+    choosing.value.set_files([SAMPLES / "espresso.jpg"] * 201)
+    expect(error).to_contain_text("These are 201 files")
+    expect(error).to_be_focused()
+    expect(page).to_have_url(none)
+    expect(box).to_have_value("")
+    page.reload()
+    expect(page.locator("#verdict .uf-empty")).to_contain_text("No picture yet")
+
+
 def test_several_pictures_and_a_zip_make_a_table(page: Page, tmp_path: Path) -> None:
-    archive, broken = tmp_path / "two.zip", tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
+    archive, broken, empty = tmp_path / "two.zip", tmp_path / "broken.jpg", tmp_path / "half.zip"
+    for path in (broken, empty):
+        path.write_bytes(b"no picture")
     with zipfile.ZipFile(archive, "w") as packed:
         for name in ("astronaut.jpg", "espresso.jpg"):
             packed.write(SAMPLES / name, name)
     tab(page, "Classify")
+    page.locator("#picture input[type=file]").set_input_files(empty)
+    error = page.locator("#verdict .uf-error")
+    expect(error).to_contain_text("half.zip: That ZIP file is not there, or cannot be read.")
+    expect(error).to_be_focused()
+    expect(page.locator("#verdict table")).to_have_count(0)
     page.locator("#picture input[type=file]").set_input_files([SAMPLES / "hiker.jpg", broken, archive])
     rows = page.locator("#verdict table tbody tr")
     expect(page.locator("#verdict .uf-count")).to_contain_text("4 pictures")
@@ -224,11 +297,13 @@ def test_several_pictures_and_a_zip_make_a_table(page: Page, tmp_path: Path) -> 
 def test_the_game_reveals_what_the_three_are(page: Page) -> None:
     expect(page.locator("#game [data-pick]")).to_have_count(3)
     page.locator("#game [data-pick]").first.click()
+    expect(page.locator("#game [role=status]")).to_be_focused()
     expect(page.locator("#game figcaption", has_text="your choice")).to_have_count(1)
     expect(page.locator("#game figcaption", has_text="AI-generated")).to_have_count(1)
     expect(page.locator("#game .uf-badge")).to_have_count(3)
     page.locator("#game button", has_text="Three others").click()
     expect(page.locator("#game [data-pick]")).to_have_count(3)
+    expect(page.locator("#game h3")).to_be_focused()
 
 
 def test_home_says_how_far_to_trust_it_by_the_measured_figures(page: Page, toy: Path) -> None:
@@ -309,9 +384,10 @@ def test_many_places_in_a_row_end_at_the_last(page: Page, app_url: str) -> None:
 
 def test_the_page_works_in_a_frame_that_may_keep_nothing(browser: Browser, app_url: str) -> None:
     context = browser.new_context()
-    context.add_init_script(
-        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }});"
-    )
+    for kept in ("localStorage", "sessionStorage"):
+        context.add_init_script(
+            f"Object.defineProperty(window, '{kept}', {{get() {{ throw new DOMException('no', 'SecurityError'); }}}});"
+        )
     page = context.new_page()
     page.goto(app_url)
     expect(page.locator("#home h2")).to_be_focused()
@@ -321,4 +397,17 @@ def test_the_page_works_in_a_frame_that_may_keep_nothing(browser: Browser, app_u
     tab(page, "History")
     expect(page.locator("#history td", has_text="espresso.jpg")).to_be_visible()
     expect(page.locator("#history")).to_contain_text("Your browser keeps nothing for this page")
+    # what was searched for is known as long as the page is
+    page.evaluate("unfake.go('?q=pagoda')")
+    photo = page.locator('#gallery [data-photo="pagoda"]')
+    photo.click()
+    expect(page.locator("#details h2")).to_be_focused()
+    tab(page, "Search")
+    expect(photo).to_be_visible()
+    page.goto(f"{app_url}/?photo=pagoda")
+    expect(page.locator("#details h2")).to_be_focused()
+    tab(page, "Search")
+    expect(page.locator("#gallery .uf-empty")).to_contain_text("No search yet")
+    page.locator("#gallery .uf-empty a").click()
+    expect(page.locator("#gallery .uf-tile").first).to_be_visible()
     context.close()

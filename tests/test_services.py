@@ -76,6 +76,17 @@ def test_a_report_on_a_portrait_has_the_thresholds_that_decided_from_the_store_a
     assert services.classify_file(SAMPLES / "pagoda.jpg").report.thresholds == thresholds.of(portrait=False)
 
 
+@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP"])
+def test_a_report_on_an_animation_says_that_one_frame_was_looked_at(services: Services, name: str) -> None:
+    frames = [Image.new("RGB", (400, 300), colour) for colour in ("red", "lime")]
+    for moving in (True, False):
+        file = io.BytesIO()
+        frames[0].save(file, name, save_all=moving, **({"append_images": frames[1:]} if moving else {}))
+        for _ in range(2):  # fresh, and from the store
+            found = services.classify_bytes(file.getvalue(), f"a.{name.lower()}").report.to_json()
+            assert found["verdict"]["reason"].endswith("only the first frame was looked at.") is moving
+
+
 def test_an_unknown_photo_is_an_error(services: Services) -> None:
     with pytest.raises(PhotoNotFound):
         services.classify_photo("nobody")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,8 +110,21 @@ def test_pictures_are_hotlinked_and_credited(page: Page, unsplash: Unsplash) -> 
 
 def test_nothing_found_is_said(page: Page) -> None:
     search(page, "zzzzqqqq")
-    expect(page.locator("#gallery .uf-empty")).to_contain_text("Nothing found")
+    said, tiles = page.locator("#gallery .uf-empty"), page.locator("#gallery .uf-tile")
+    expect(said).to_contain_text("Nothing found")
+    expect(said).to_be_focused()
     expect(page.locator("#scan")).to_be_hidden()
+    # a search of spaces fails, and stands alone
+    search(page, "   ")
+    expect(said).to_contain_text("Unsplash searches by words")
+    expect(said).to_have_count(1)
+    expect(said).to_be_focused()
+    # each leads on to a search that finds something
+    for words in ("   ", "zzzzqqqq"):
+        search(page, words)
+        said.get_by_role("link").click()
+        expect(page.locator("#gallery [data-heading]")).to_be_focused()
+        expect(tiles).not_to_have_count(0)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +138,31 @@ def test_an_outage_is_said_and_the_rest_works(page: Page, words: str, sentence: 
     expect(page.locator("#gallery .uf-tile")).to_have_count(12)
     # what was found before stays where a later search fails
     search(page, words)
-    expect(page.locator("#gallery .uf-error")).to_contain_text(sentence)
+    error = page.locator("#gallery .uf-error")
+    expect(error).to_contain_text(sentence)
+    expect(error).to_be_focused()
     expect(page.locator("#gallery .uf-tile")).to_have_count(12)
+    expect(error.get_by_role("link").first).to_have_attribute(
+        "href", "?q=landscape" if words == "spam" else f"?q={words}"
+    )
+
+
+def stand_in_order(*places: Locator) -> None:
+    """One stands below the other."""
+    tops = [place.evaluate("element => element.getBoundingClientRect().top") for place in places]
+    assert tops == sorted(tops)
+
+
+def find_another_after_a_reload(page: Page, last: str) -> None:
+    """The answer to what is asked before a download leads back to the last search; it is scanned anew."""
+    page.reload()
+    page.locator("#download-photo").click()
+    page.locator("#another").click()
+    expect(page.locator("#gallery .uf-tile")).to_have_count(12)
+    assert page.url.endswith(last)
+    page.locator("#scan").click()
+    expect(page.locator("#gallery .uf-badge")).to_have_count(12)
+    expect(page.locator("#stop")).to_be_hidden()
 
 
 def test_the_way_from_search_to_download(page: Page, unsplash: Unsplash) -> None:
@@ -150,6 +187,8 @@ def test_the_way_from_search_to_download(page: Page, unsplash: Unsplash) -> None
         page.locator("#download-photo").click()
     assert sum(unsplash.downloads.values()) == counted + 1
     assert arriving.value.suggested_filename == taken.locator("a.uf-start").get_attribute("download")
+    # the verdict that it rests on stays, under the proof and above what is said of its stability
+    stand_in_order(taken, page.locator("#download .uf-verdict"), page.locator("#photo-stability"))
     with page.expect_download() as saving:
         taken.get_by_text("JSON").click()
     record = json.loads(saving.value.path().read_text())
@@ -169,8 +208,7 @@ def test_the_way_from_search_to_download(page: Page, unsplash: Unsplash) -> None
     assert (shown.locator("img.uf-picture").get_attribute("src") or "").startswith(unsplash.url)
     expect(shown).to_contain_text("on Unsplash")
     assert sum(unsplash.downloads.values()) == counted + 1
-    page.locator("#another").click()
-    expect(tiles.first).to_be_visible()
+    find_another_after_a_reload(page, "?q=photo")
     doubtful.first.locator("a").first.click()
     expect(page.locator("#download .uf-verdict")).to_be_visible()  # known from before
     page.locator("#download-photo").click()
@@ -409,6 +447,13 @@ def bring_ones_own(hands: Hands) -> None:
         expect(verdict).to_contain_text("JPEG, 89 KB")
         expect(verdict.locator("h2")).to_be_focused()
         hands.stands("address")
+        # the history leads back to what was checked by its address; of files nothing is kept
+        hands.tab("History")
+        rows = page.locator("#history tbody tr")
+        expect(rows.nth(1).locator("a")).to_have_count(0)
+        hands.go(rows.first.get_by_role("link", name=server.url("/photo.jpg")))
+        expect(verdict.locator("h2")).to_be_focused()
+        expect(verdict).to_contain_text("JPEG, 89 KB")
     hands.files(sorted(SAMPLES.glob("*.jpg"))[:6])
     expect(page.locator("#verdict tbody tr")).to_have_count(6)
     expect(page.locator("#verdict [data-heading]")).to_be_focused()
@@ -439,6 +484,44 @@ def test_back_leads_to_the_same_place_and_a_reload_stays(page: Page) -> None:
     page.go_back()
     expect(tiles).to_have_count(12)
     assert page.url.endswith("?q=photo")
+    # and the other tab still knows what it showed
+    page.go_forward()
+    expect(title).to_be_focused()
+    page.reload()
+    expect(title).to_be_focused()
+    page.get_by_role("tab", name="Search").click()
+    expect(tiles).to_have_count(12)
+    assert page.url.endswith("?q=photo")
+    page.reload()
+    expect(tiles).to_have_count(12)
+    page.get_by_role("tab", name="Details").click()
+    expect(title).to_have_text(said)
+
+
+def test_what_was_brought_last_is_answered(page: Page) -> None:
+    verdict, none = page.locator("#verdict .uf-verdict"), re.compile(r"\?tab=classify$")
+    box, field = page.locator("#address textarea, #address input"), page.locator("#picture input[type=file]")
+    page.get_by_role("tab", name="Classify").click()
+    with PictureServer() as server:
+        server.photo = (SAMPLES / "pagoda.jpg").read_bytes()
+        # a file, while an address is slow to answer
+        box.fill(server.url("/drip"))
+        page.locator("#check-address").click()
+        expect(page).to_have_url(re.compile("drip"))
+        field.set_input_files(SAMPLES / "espresso.jpg")
+        expect(verdict).to_contain_text("600 × 400 px")
+        expect(page).to_have_url(none)
+        expect(box).to_have_value("")
+        # an address, while many files are looked at
+        field.set_input_files(sorted(SAMPLES.glob("*.jpg")) * 8)
+        expect(page.locator("#stop-batch")).to_be_visible()
+        box.fill(server.url("/photo.jpg"))
+        page.locator("#check-address").click()
+        expect(verdict).to_contain_text("JPEG, 89 KB")
+        expect(page.locator("#stop-batch")).to_be_hidden()
+        expect(page).to_have_url(re.compile("address="))
+    settled(page)
+    expect(verdict).to_contain_text("JPEG, 89 KB")
 
 
 def test_the_latest_click_wins(page: Page) -> None:

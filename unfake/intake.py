@@ -70,6 +70,7 @@ class Picture:
         source: where it came from.
         full_size: width and height of the file in px, upright, where the pixels are fewer.
         data: the original bytes.
+        animated: the pixels are the first frame of several.
     """
 
     pixels: NDArray[np.uint8]
@@ -79,6 +80,7 @@ class Picture:
     source: Source
     full_size: tuple[int, int] | None = None
     data: builtins.bytes = field(default=b"", repr=False)
+    animated: bool = False
 
     @property
     def width(self) -> int:
@@ -113,7 +115,9 @@ def from_bytes(data: bytes, source: Source, limits: Limits = DEFAULT_LIMITS, *, 
         raise too_many_bytes(limits.bytes)
     opened = opener(data, limits.pixels)
     digest = hashlib.sha256(data).hexdigest()
-    return Picture(opened.pixels, digest, opened.format, len(data), source, full_size=opened.size, data=data)
+    return Picture(
+        opened.pixels, digest, opened.format, len(data), source, opened.size, data=data, animated=opened.animated
+    )
 
 
 def from_path(

@@ -20,6 +20,8 @@ SCHEMA = "unfake.report/2"
 
 HEADLINES = _judgement.HEADLINES
 
+FIRST_FRAME = "The file is an animation, of which only the first frame was looked at."
+
 
 def percent(probability: float) -> str:
     """A probability as people read it; never 0 % or 100 %, which no classifier can know.
@@ -34,7 +36,10 @@ def percent(probability: float) -> str:
 
 @dataclass(frozen=True)
 class PictureFacts:
-    """The picture as it was received: ``sha256`` of its bytes, size in px and in bytes, and where it came from."""
+    """The picture as it was received: ``sha256`` of its bytes, size in px and in bytes, and where it came from.
+
+    ``animated``: it is an animation, of which the first frame was judged.
+    """
 
     sha256: str
     width: int
@@ -43,6 +48,7 @@ class PictureFacts:
     bytes: int
     source_kind: str
     source_name: str
+    animated: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,12 +151,13 @@ def write(
         bytes=picture.bytes,
         source_kind=picture.source.kind,
         source_name=picture.source.name,
+        animated=picture.animated,
     )
     return Report(
         picture=facts,
         label=judgement.label,
         probability=judgement.probability,
-        reason=judgement.reason,
+        reason=f"{judgement.reason} {FIRST_FRAME}" if picture.animated else judgement.reason,
         checkpoint=checkpoint.id,
         revision=checkpoint.revision,
         runtime=runtime,

@@ -23,6 +23,7 @@ from unfake.ui.gallery import Query
             "?address=https%3A%2F%2Fexample.com%2Fa.jpg%3Fb%3D1",
             Place("classify", picture="https://example.com/a.jpg?b=1"),
         ),
+        ("?address=", Place("classify", picture="")),
         ("?photo=x&q=y", Place("details", photo="x")),
     ],
 )

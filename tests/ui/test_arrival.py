@@ -23,7 +23,7 @@ from unfake.ui.known import Known
 async def laid_out(services: Services) -> tuple[Tabs, Callable[..., Updates]]:
     with gr.Blocks(analytics_enabled=False):
         visitor, kept = gr.State(""), gr.State(True)
-        asked = classify.build(services, visitor)
+        asked = classify.build(services, visitor, gr.State(Known()))
         own = history.build(services, visitor, kept)
         tabs = Tabs(gr.Tabs(), search.build(services), details.build(services), asked, own, about.build())
         return tabs, arriving(tabs, services, gr.Textbox())

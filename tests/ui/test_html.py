@@ -78,6 +78,7 @@ def test_nothing_from_outside_becomes_markup() -> None:
         grid.gallery(HOSTILE, (photo,), 1, SampleCatalog(), checks=checks),
         message(HOSTILE, HOSTILE, (HOSTILE, HOSTILE), error=True),
         history.table([entry], 30),
+        history.table([replace(entry, name=f"https://example.com/{HOSTILE}")], 30),
     ]
     for markup in shown:
         assert "<img src=x" not in markup
@@ -157,6 +158,25 @@ def test_the_app_warns_before_the_requests_run_out(remaining: int | None, warned
     catalog._transport.remaining = remaining
     shown = grid.gallery("sea", (hostile_photo(),), 1, catalog)
     assert (f"only {remaining} requests left" in shown) is warned
+
+
+def test_nothing_found_leads_to_a_search_that_the_catalog_can_make() -> None:
+    assert 'href="?q="' in grid.gallery("sea", (), 0, SampleCatalog())
+    assert 'href="?q=landscape"' in grid.gallery("sea", (), 0, UnsplashCatalog("a-key"))
+
+
+def test_the_history_leads_back_to_what_has_an_address() -> None:
+    entry = HistoryEntry.of(examination(Label.LIKELY_REAL, 0.1).report, "classified")
+    named = replace(entry, name="https://example.com/a.jpg?b=1&c=2")
+    assert 'href="?address=https%3A//example.com/a.jpg%3Fb%3D1%26c%3D2"' in history.table([named], 30)
+    assert "?address=" not in history.table([replace(entry, name="a.jpg")], 30)
+
+
+def test_a_table_says_what_was_judged_by_one_frame() -> None:
+    still = examination(Label.LIKELY_FAKE, 0.9).report
+    moving = replace(still, picture=replace(still.picture, animated=True))
+    answers = [Answer("a.gif", moving, None), Answer("b.jpg", still, None)]
+    assert batch.table(answers, "", finished=True).count("by its first frame alone") == 1
 
 
 def test_an_empty_search_repeats_the_words_once_escaped() -> None:

@@ -20,6 +20,7 @@ from unfake.detector.checkpoint import Checkpoint, load_folder
 from unfake.detector.config import CARD
 from unfake.detector.portrait import FILLS
 from unfake.detector.views import ViewRule
+from unfake.ui.sources import readable
 
 FRONT = """\
 ---
@@ -287,7 +288,7 @@ def draw_plots(checkpoint: Checkpoint) -> None:
     folder.mkdir(exist_ok=True)
     plots.roc({d: (j.fake, j.probability) for d, j in together.items()}, folder / "roc.svg")
     plots.reliability(together["web"].fake, together["web"].probability, folder / "reliability.svg")
-    bars = {s: tuple(f["web"]["auc"]) for s, f in metrics["sources"].items() if f["web"]["auc"] is not None}
+    bars = {readable(s): tuple(f["web"]["auc"]) for s, f in metrics["sources"].items() if f["web"]["auc"] is not None}
     plots.source_bars(bars, folder / "sources.svg", "AUC at web")
 
 

@@ -74,7 +74,8 @@ def _write(found: Decoded, file: int) -> dict[str, Any]:
             rows = found.image.crop((0, top, width, min(height, top + _ROWS))).tobytes()
             if out.write(rows) != len(rows):
                 raise OSError("no room for the pixels")
-    return {"width": width, "height": height, "format": found.format, "size": found.size}
+    said = {"width": width, "height": height, "format": found.format, "size": found.size}
+    return said | {"animated": found.animated}
 
 
 def _answer(order: Order, file: int) -> dict[str, Any]:

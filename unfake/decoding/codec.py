@@ -42,6 +42,7 @@ _TURNS = {  # Exif 2.32, tag 0x0112: the move that puts the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ANIMATED = ("PNG", "WEBP", "AVIF")  # and GIF
 _ON_ITS_SIDE = (
     Image.Transpose.TRANSPOSE,
     Image.Transpose.ROTATE_270,
@@ -95,11 +96,15 @@ class Needed:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A decoded picture: RGB ``image``, the name of its ``format``, and the file's own upright ``size`` in px."""
+    """A decoded picture: RGB ``image``, the name of its ``format``, and the file's own upright ``size`` in px.
+
+    ``animated``: the image is the first frame of several.
+    """
 
     image: Image.Image
     format: str
     size: tuple[int, int]
+    animated: bool = False
 
 
 class TooHeavy(Exception):
@@ -168,7 +173,18 @@ def _decode(data: bytes, most_pixels: int, needed: Needed | None, memory: int | 
         upright = _flat(_seen(image), profile, rest)
         if turn is not None:
             upright = upright.transpose(turn)
-        return Decoded(upright, _NAMES.get(name, name), size)
+        return Decoded(upright, _NAMES.get(name, name), size, _animated(image, data))
+
+
+def _animated(image: Image.Image, data: bytes) -> bool:
+    """Whether frames follow the first one; the parts of an MPO and the pages of a TIFF are none."""
+    if image.format != "GIF":
+        return image.format in _ANIMATED and bool(getattr(image, "is_animated", False))
+    try:
+        with Image.open(io.BytesIO(data), formats=("GIF",)) as again:  # the answer costs a GIF what it has loaded
+            return bool(getattr(again, "is_animated", False))
+    except Exception:  # what follows the first frame is damaged
+        return False
 
 
 def _check_pixels(size: tuple[int, int], most: int) -> None:

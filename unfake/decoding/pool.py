@@ -62,11 +62,15 @@ PATIENCE = 60.0  # seconds until waiting for a turn is given up
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """``pixels`` uint8 RGB [H, W, 3], not writable; the ``format``; and the file's own ``size``, width and height."""
+    """``pixels`` uint8 RGB [H, W, 3], not writable; the ``format``; and the file's own ``size``, width and height.
+
+    ``animated``: the pixels are the first frame of several.
+    """
 
     pixels: NDArray[np.uint8]
     format: str
     size: tuple[int, int]
+    animated: bool = False
 
 
 class _Ended(Exception):
@@ -82,7 +86,7 @@ def open_here(data: bytes, most_pixels: int, needed: Needed | None = None) -> Op
     found = codec.decode(data, most_pixels, needed)
     pixels = np.asarray(found.image)
     pixels.flags.writeable = False
-    return Opened(pixels, found.format, found.size)
+    return Opened(pixels, found.format, found.size, found.animated)
 
 
 class Pool:
@@ -157,7 +161,7 @@ class Pool:
         flat = np.frombuffer(memory, np.uint8)
         weakref.finalize(flat, self.kept.give_back, taken).atexit = False
         width, height = answer["size"]
-        return Opened(flat.reshape(shape), answer["format"], (width, height))
+        return Opened(flat.reshape(shape), answer["format"], (width, height), answer["animated"])
 
     def _ask(self, order: bytes, file: int) -> bytes:
         """Give an order and wait for the answer; empty when the process ended without one."""

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from unfake.detector.checkpoint import Checkpoint
 from unfake.errors import UnfakeError
 from unfake.pages import data_uri
 from unfake.services import Services
+from unfake.ui import sources
 from unfake.ui.template import render
 from unfake.ui.trust import Trust
+
+# Who made the part of a network that looks, by its name in timm: what it is, by whom, and its licence.
+TOWERS = {"vit_base_patch16_clip_quickgelu_224": ("CLIP’s image tower, a ViT-B/16", "OpenAI", "MIT")}
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,25 @@ def lines(services: Services) -> str:
         checkpoint = services.checkpoint
     except UnfakeError:
         return ""
-    return render("about", trust=Trust.of(checkpoint), checkpoint=checkpoint)
+    return render("about", trust=Trust.of(checkpoint), checkpoint=checkpoint, makers=makers(checkpoint))
+
+
+def makers(checkpoint: Checkpoint) -> str:
+    """Who made the weights and what they were fitted on, as far as the checkpoint says so, in sentences."""
+    training = checkpoint.config.training
+    pictures, pool = training.get("pictures"), training.get("sources")
+    ours = checkpoint.origin == "bundled"
+    on = "on pictures that its card names"
+    if isinstance(pictures, int) and isinstance(pool, list):
+        on = f"on {'its own pool of ' if ours else ''}{pictures:,} pictures from {len(pool)} sources"
+    who = "UnFake" if ours else "whoever published this checkpoint"
+    tower = TOWERS.get(checkpoint.config.backbone)
+    if tower is None:
+        return f"Its weights were fitted by {who} {on}."
+    what, maker, licence = tower
+    return (
+        f"What looks is {what}, made by {maker} (licence {licence}); what decides is one layer, fitted by {who} {on}."
+    )
 
 
 def card(services: Services) -> str:
@@ -39,6 +62,7 @@ def card(services: Services) -> str:
     text = checkpoint.card()
     if text.startswith("---"):
         text = text.split("\n---\n", 1)[-1]
+    text = sources.explained(text)
     for name, content in checkpoint.plots().items():
         # As an image, not as a part of the page: a script in an SVG does not run there.
         text = text.replace(f"]({name})", f"]({data_uri(content, 'image/svg+xml')})")

@@ -13,7 +13,7 @@ LONGEST = 9000  # characters; no browser takes longer addresses
 
 @dataclass(frozen=True)
 class Place:
-    """``tab``, and what is open there: a ``photo`` by id, a ``query``, or the ``picture`` at an address."""
+    """``tab``, and what is open there: a ``photo`` by id, a ``query``, or the ``picture`` at an address; "" is none."""
 
     tab: str = "home"
     photo: str | None = None
@@ -38,6 +38,6 @@ class Place:
         if "q" in given:
             filters = (given.get(name) or None for name in ("shape", "colour", "order"))
             return cls("search", query=Query(given["q"].strip(), *filters))
-        if given.get("address"):
+        if "address" in given:
             return cls("classify", picture=given["address"])
         return cls(given["tab"]) if given.get("tab") in TABS else cls()

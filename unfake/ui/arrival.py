@@ -41,7 +41,8 @@ class Tabs:
         shown = [found.grid, found.more, found.scan, found.stop, found.hide, found.progress, found.shown]
         words = [self.search.query, *self.search.filters]
         verdict = [asked.address, asked.verdict, asked.report]
-        return [self.tabs, *words, *shown, *self.details.all, *verdict, self.history.table, *vars(self.about).values()]
+        own, facts = vars(self.history).values(), vars(self.about).values()
+        return [self.tabs, *words, *shown, *self.details.all, *verdict, *own, *facts]
 
 
 def arriving(tabs: Tabs, services: Services, arrived: gr.Textbox) -> Callable[..., Updates]:
@@ -62,12 +63,18 @@ def arriving(tabs: Tabs, services: Services, arrived: gr.Textbox) -> Callable[..
         elif place.photo is not None and place.photo != opened:
             updates |= details.open_photo(tabs.details, services, place.photo, known)
         elif place.picture is not None:
+            known.asked = True
             examine = partial(classify.of_address, services, place.picture, visitor)
             verdict, report = known.of_address(place.picture.strip(), examine)
             asked = tabs.classify
             updates |= {asked.address: place.picture, asked.verdict: verdict, asked.report: report}
+        elif place.tab == "classify" and known.asked:  # back from an address: what was there before it
+            known.asked = False
+            verdict, report = known.own or (classify.EMPTY, None)
+            asked = tabs.classify
+            updates |= {asked.address: "", asked.verdict: verdict, asked.report: report}
         elif place.tab == "history":
-            updates[tabs.history.table] = history.show(services, visitor, kept)
+            updates |= history.show(tabs.history, services, visitor, kept)
         elif place.tab == "about":
             updates[tabs.about.lines], updates[tabs.about.card] = about.show(services)
         return updates

@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from unfake.services import Answer, Services
 from unfake.ui import grid, overlay
@@ -16,6 +16,7 @@ from unfake.web.limits import UPLOAD_FILES
 
 REDRAW = 0.5  # seconds between two drawings of the table
 THUMBNAIL = 72  # px on the long side
+CHOOSE = ("#picture", "Choose a picture")  # the field for files, which page.js opens
 MOST = UPLOAD_FILES  # pictures of one batch on the page; the command line takes more
 
 
@@ -32,7 +33,11 @@ def answers(services: Services, paths: Sequence[Path], names: Sequence[str], vis
             drawn = time.monotonic()
             yield table(found, "", finished=False)
     if not found:
-        yield message("No picture there", "That ZIP file holds no picture of a known kind.", error=True)
+        yield message("No picture there", "That ZIP file holds no picture of a known kind.", CHOOSE, error=True)
+        return
+    (first, *others) = found
+    if first.error and not others:
+        yield message("Not classified", f"{PurePosixPath(first.name).name}: {first.error}", CHOOSE, error=True)
         return
     yield table(found, "", finished=True)
 

@@ -51,7 +51,7 @@ def build(services: Services) -> gr.Blocks:
             with gr.Tab("Details", id="details", elem_id="place-details") as details_page:
                 details_tab = details.build(services)
             with gr.Tab("Classify", id="classify", elem_id="place-classify") as classify_page:
-                classify_tab = classify.build(services, key)
+                classify_tab = classify.build(services, key, known)
             with gr.Tab("History", id="history", elem_id="place-history") as history_page:
                 history_tab = history.build(services, key, kept)
             with gr.Tab("About", id="about", elem_id="place-about") as about_page:
@@ -68,8 +68,8 @@ def build(services: Services) -> gr.Blocks:
             page.select(None, js=f"() => window.unfake.at('{page.id}')", **PRIVATE)
         found = search_tab.gallery
         for page, handler, given, outputs in (
-            (search_page, partial(gallery.draw, services), [found.shown, known, found.hide], [found.grid]),
-            (history_page, partial(history.show, services), [key, kept], [history_tab.table]),
+            (search_page, partial(gallery.redraw, services), [found.shown, known, found.hide], [found.grid]),
+            (history_page, partial(history.show, history_tab, services), [key, kept], [*vars(history_tab).values()]),
             (about_page, partial(about.show, services), [], [about_tab.lines, about_tab.card]),
         ):
             at = f"(...given) => {{ window.unfake.at('{page.id}'); return given; }}"
@@ -103,9 +103,11 @@ def _connect_arrival(
     handler, outputs = arriving(tabs, services, where), [where, *tabs.outputs]
     given = [where, found.shown, known, found.hide, tabs.details.opened, key, kept]
     # A photo that is opened ends the wait for the verdict on the one before.
-    place.click(handler, given, outputs, js=WHERE, cancels=[*answering], **LATEST).then(
-        None, where, js=SETTLE, **PRIVATE
-    )
+    arriving_there = place.click(handler, given, outputs, js=WHERE, cancels=[*answering], **LATEST)
+    arriving_there.then(None, where, js=SETTLE, **PRIVATE)
+    # A file that is brought ends the wait for the answer on an address.
+    asked = tabs.classify
+    gr.on([asked.picture.upload, asked.camera.input], None, cancels=[arriving_there], show_progress="hidden", **PRIVATE)
     opened: Dependency = blocks.load(
         visitor.identify, [where, able], [key, kept], js=visitor.OWN_KEY, show_progress="hidden", **PRIVATE
     )
@@ -186,5 +188,5 @@ def _connect_details(services: Services, tab: DetailsTab, key: gr.State, known: 
             cancels=[recalling],
             **PRIVATE,
         ).then(None, js=SETTLE_DETAILS, **PRIVATE)
-    tab.another.click(None, js="() => window.unfake.go('?tab=search')", **PRIVATE)
+    tab.another.click(None, js="() => window.unfake.to('search')", **PRIVATE)
     return [recalling, asked]

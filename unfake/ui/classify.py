@@ -17,11 +17,18 @@ from unfake.fetch import fetch
 from unfake.intake import Limits, read_file
 from unfake.services import Examination, Services
 from unfake.ui import batch, cards, closer
-from unfake.ui.known import Answer
+from unfake.ui.known import Answer, Known
 from unfake.ui.template import message
 
-EMPTY = message("No picture yet", "Drop, paste or photograph one, or give its address. The verdict appears here.")
-SETTLE = "() => window.unfake.settle('#verdict')"
+EMPTY = message(
+    "No picture yet", "Drop, paste or photograph one, or give its address. The verdict appears here.", batch.CHOOSE
+)
+SETTLE = "() => window.unfake.answered()"
+# What was brought is handed on and the field is empty again at once, ready for the next; an answer that took it out of
+# the field later would take the next one along.
+TAKE = "(given) => { window.unfake.own(); return [given, null]; }"
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+RUNNING, RESTED = gr.update(visible=True), gr.update(visible=False)  # "Stop", with a batch and without
 GO = "(address) => window.unfake.address(address)"
 
 
@@ -29,6 +36,8 @@ GO = "(address) => window.unfake.address(address)"
 class ClassifyTab:
     """Components that others reach."""
 
+    picture: gr.File
+    camera: gr.Image
     address: gr.Textbox
     verdict: gr.HTML
     report: gr.JSON
@@ -78,7 +87,7 @@ def answer(services: Services, examine: Callable[[], Examination]) -> Answer:
         found = examine()
         record = services.record(found)
     except UnfakeError as error:
-        return message("Not classified", str(error), error=True), None
+        return message("Not classified", str(error), batch.CHOOSE, error=True), None
     shown = cards.verdict(found.report, services.catalog, pixels=found.picture.pixels, record=record)
     return shown, found.report.to_json()
 
@@ -87,7 +96,8 @@ def of_address(services: Services, given: str, visitor: str) -> Answer:
     """The verdict on the picture at an address that a visitor gave."""
     given = given.strip()
     if not given:
-        return message("No address given", "Paste the http(s) address of a picture."), None
+        text = "Paste the http(s) address of a picture, or bring the picture itself."
+        return message("No address given", text, batch.CHOOSE), None
     whole = f"https://{given}" if given.lower().startswith("www.") else given
     return answer(services, lambda: services.classify_url(whole, visitor))
 
@@ -96,7 +106,7 @@ def _many(payloads: Sequence[dict[str, Any]]) -> bool:
     return len(payloads) > 1 or str(payloads[0].get("orig_name") or payloads[0]["path"]).lower().endswith(".zip")
 
 
-def build(services: Services, visitor: gr.State) -> ClassifyTab:
+def build(services: Services, visitor: gr.State, known: gr.State) -> ClassifyTab:
     """Lay the tab out and connect it."""
     gr.HTML('<h2 class="uf uf-title" tabindex="-1">Check my own picture</h2>')
     with gr.Row(equal_height=False):
@@ -131,56 +141,64 @@ def build(services: Services, visitor: gr.State) -> ClassifyTab:
             with gr.Accordion("The report as JSON", open=False):
                 report = gr.JSON(show_label=False, elem_id="report")
 
-    running, rested = gr.update(visible=True), gr.update(visible=False)
     uploaded = gr.State(None)  # path of the last single upload, which Gradio deletes within the hour
-    outputs = [verdict, report, picture, stop, uploaded]
+    brought = gr.File(file_count="multiple", visible=False)
+    outputs = [verdict, report, stop, uploaded]
 
     def from_files(
         payloads: list[dict[str, Any]] | None,
         key: str,
+        page: Known,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[tuple[Any, ...]]:
-        # The input is empty again at once, ready for the next picture; the answer shows the one that it is about.
         if not payloads:
             yield tuple(gr.skip() for _ in outputs)
         elif _many(payloads):
             paths, names = zip(*((Path(p["path"]), p.get("orig_name") or "picture") for p in payloads), strict=True)
-            yield message("Looking at the pictures", "The answers appear here one by one."), None, None, running, None
+            yield message("Looking at the pictures", "The answers appear here one by one."), None, RUNNING, None
             try:
                 for shown in batch.answers(services, paths, names, key):
-                    yield shown, None, None, running, None
+                    yield *page.brought((shown, None)), RUNNING, None
             except UnfakeError as error:
-                yield message("Not classified", str(error), error=True), None, None, running, None
-            yield gr.skip(), None, None, rested, None
+                failed = message("Not classified", str(error), batch.CHOOSE, error=True)
+                yield *page.brought((failed, None)), RUNNING, None
+            yield gr.skip(), None, RESTED, None
         else:
             progress(0.3, desc="Looking at the picture")
-            yield *answer(services, lambda: read(services, payloads[0], key)), None, rested, payloads[0]["path"]
+            found = answer(services, lambda: read(services, payloads[0], key))
+            yield *page.brought(found), RESTED, payloads[0]["path"]
 
-    def from_camera(payload: dict[str, Any] | None, key: str) -> tuple[Any, ...]:
+    def from_camera(payload: dict[str, Any] | None, key: str, page: Known) -> tuple[Any, ...]:
         if not payload:
             return EMPTY, None, None
-        return *answer(services, lambda: read(services, payload, key)), payload.get("path")
+        return *page.brought(answer(services, lambda: read(services, payload, key))), payload.get("path")
 
-    given = picture.upload(
+    handed = picture.upload(None, picture, [brought, picture], js=TAKE, **PRIVATE)
+    given = handed.then(
         from_files,
-        [picture, visitor],
+        [brought, visitor, known],
         outputs,
         preprocess=False,
-        api_visibility="private",
+        **PRIVATE,
         trigger_mode="always_last",
         show_progress_on=verdict,
     )
-    given.then(None, js=SETTLE, api_visibility="private")
-    stop.click(lambda: rested, None, stop, cancels=[given], show_progress="hidden", api_visibility="private")
-    camera.input(
+    handed.then(None, js="() => window.unfake.taken()", **PRIVATE)
+    given.then(None, js=SETTLE, **PRIVATE)
+    stop.click(lambda: RESTED, None, stop, cancels=[given], show_progress="hidden", **PRIVATE)
+    camera.input(None, js="() => window.unfake.own()", **PRIVATE)
+    photographed = camera.input(
         from_camera,
-        [camera, visitor],
+        [camera, visitor, known],
         [verdict, report, uploaded],
         preprocess=False,
-        api_visibility="private",
+        **PRIVATE,
         trigger_mode="always_last",
         show_progress_on=verdict,
-    ).then(None, js=SETTLE, api_visibility="private")
-    gr.on([check.click, address.submit], None, address, js=GO, api_visibility="private")
+    )
+    photographed.then(None, js=SETTLE, **PRIVATE)
+    asked = [check.click, address.submit]
+    gr.on(asked, lambda: RESTED, None, stop, cancels=[given, photographed], show_progress="hidden", **PRIVATE)
+    gr.on(asked, None, address, js=GO, **PRIVATE)
     closer.connect(look, services, report, uploaded, offered, partial(again, services.settings.limits))
-    return ClassifyTab(address, verdict, report)
+    return ClassifyTab(picture, camera, address, verdict, report)

@@ -147,7 +147,10 @@ def download(
     *,
     anyway: bool = False,
 ) -> Updates:
-    """Updates with the download itself if the photo is likely real or was asked for ``anyway``, else the question."""
+    """Updates with the download itself if the photo is likely real or was asked for ``anyway``, else the question.
+
+    Its card comes before the verdict that it rests on, under which one goes on.
+    """
     if photo_id is None:
         return {tab.panel: ""} | tab.asking("")
     if examined is not None and examined.report and examined.report.picture.source_name != photo_id:
@@ -159,7 +162,8 @@ def download(
         if report and not anyway and report.label not in (Label.LIKELY_REAL, Label.DECLARED_CAMERA):
             return {tab.panel: shown, tab.examined: found} | tab.asking(cards.question(report))
         taken = services.download(photo.id, found, visitor)
-        return {tab.panel: cards.download(taken, services.record(taken)), tab.examined: found} | tab.asking("")
+        proof = cards.download(taken, services.record(taken))
+        return {tab.panel: proof + shown, tab.examined: found} | tab.asking("")
 
     return _examined(tab, services, photo_id, examined, visitor, "Not downloaded", show)
 
@@ -178,4 +182,4 @@ def _examined(
         photo = services.photo(photo_id)
         return show(photo, examined or services.classify_photo(photo_id, visitor))
     except UnfakeError as error:
-        return {tab.panel: message(failed, str(error), error=True)} | tab.asking("")
+        return {tab.panel: message(failed, str(error), ("?tab=search", "Search"), error=True)} | tab.asking("")

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
 from unfake.catalog.photo import Photo
-from unfake.errors import UnfakeError
+from unfake.errors import QueryRejected, UnfakeError
 from unfake.services import Services
 from unfake.ui import grid
 from unfake.ui.known import Known
@@ -29,6 +30,13 @@ class Query:
     orientation: str | None = None
     colour: str | None = None
     order_by: str | None = None
+
+    @property
+    def again(self) -> tuple[str, str]:
+        """The way to it, as a step that leads on."""
+        given = {"q": self.words, "shape": self.orientation, "colour": self.colour, "order": self.order_by}
+        wanted = {name: value for name, value in given.items() if value or name == "q"}
+        return "?" + urlencode(wanted), "Try again"
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,11 @@ class Gallery:
 
 
 Updates = dict[Any, Any]
+OWN = ("?tab=classify", "Check my own picture")
 EMPTY = message(
     "No search yet",
     "Type what you are looking for, or take a suggestion. “Check these results” then marks each picture it found.",
+    grid.WORKS,
 )
 
 
@@ -86,6 +96,11 @@ def draw(services: Services, shown: Shown, known: Known, hide: bool) -> str:
     return grid.gallery(shown.query.words, shown.photos, shown.total, services.catalog, checks=known, hide=hide)
 
 
+def redraw(services: Services, shown: Shown, known: Known, hide: bool) -> Any:
+    """The grid as HTML with what was found out since; where nothing is shown, what stands there stays."""
+    return gr.skip() if shown.query is None else draw(services, shown, known, hide)
+
+
 def load(
     tab: Gallery, services: Services, query: Query, before: Shown, known: Known, hide: bool, kept: Shown
 ) -> Updates:
@@ -100,10 +115,11 @@ def load(
             order_by=query.order_by,
         )
     except UnfakeError as error:
-        failed = message("The search did not work", str(error), error=True)
         more = before is kept and before.page < before.pages  # the same page can be asked for again
+        again = () if more else (grid.WORKS,) if isinstance(error, QueryRejected) else (query.again, OWN)
+        failed = message("The search did not work", str(error), *again, error=True)
         return {
-            tab.grid: failed + (draw(services, kept, known, hide) if kept.query is not None else ""),
+            tab.grid: failed + (draw(services, kept, known, hide) if kept.photos else ""),
             tab.more: gr.Button(visible=more),
             tab.progress: "",
         }

@@ -13,6 +13,8 @@ from unfake.ui.template import message, render
 
 # Under this many requests left, the app warns before they run out.
 FEW_REQUESTS = 10
+WORKS = ("?q=landscape", "Search for “landscape”")
+"""A search that finds something in every catalog."""
 EMPTY_CHECKS: Mapping[str, Check] = {}
 WORDS = (
     (Label.LIKELY_FAKE, "likely AI"),
@@ -37,7 +39,8 @@ def gallery(
     """All photos loaded so far for a query, with what is known of them; ``hide`` leaves likely AI out."""
     if not photos:
         title = f"Nothing found for “{query}”" if query else "Nothing found"
-        return message(title, "Try one of the suggestions, or fewer words.", ("?q=", "Show all pictures"))
+        every = ("?q=", "Show all pictures") if catalog.name == "samples" else WORKS  # Unsplash searches by words
+        return message(title, "Try one of the suggestions, or fewer words.", every)
     likely_ai = {
         photo.id
         for photo in photos

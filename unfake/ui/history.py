@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,34 +15,45 @@ from unfake.store import HistoryEntry, history_csv
 from unfake.ui.template import message, render
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+Updates = dict[Any, Any]
 
 
 @dataclass(frozen=True)
 class HistoryTab:
-    """Components that others reach."""
+    """Components that others reach; clearing asks first."""
 
     table: gr.HTML
+    clear: gr.Button
+    sure: gr.Button
+    keep: gr.Button
+
+    def asking(self, yes: bool) -> Updates:
+        """Ask whether all of it is to be deleted, or offer it."""
+        asked = gr.Button(visible=yes)
+        return {self.clear: gr.Button(visible=not yes), self.sure: asked, self.keep: asked}
 
 
 def build(services: Services, visitor: gr.State, kept: gr.State) -> HistoryTab:
-    """Lay the tab out and connect it; clearing asks first."""
+    """Lay the tab out and connect it."""
     gr.HTML('<h2 class="uf uf-title" tabindex="-1">History</h2>')
     shown = gr.HTML("", elem_id="history")
     with gr.Row():
-        clear = gr.Button("Clear my history", variant="stop", elem_id="clear-history")
+        clear = gr.Button("Clear my history", variant="stop", visible=False, elem_id="clear-history")
         sure = gr.Button("Yes, delete all of it", variant="stop", visible=False, elem_id="clear-sure")
         keep = gr.Button("Keep it", visible=False, elem_id="clear-keep")
+    tab = HistoryTab(shown, clear, sure, keep)
 
-    def asking(yes: bool) -> tuple[gr.Button, ...]:
-        return gr.Button(visible=not yes), gr.Button(visible=yes), gr.Button(visible=yes)
-
+    # The focus goes on to what is there instead of the button that was pressed.
     buttons = [clear, sure, keep]
-    clear.click(lambda: asking(True), None, buttons, show_progress="hidden", **PRIVATE)
-    keep.click(lambda: asking(False), None, buttons, show_progress="hidden", **PRIVATE)
-    sure.click(
-        lambda key, keeps: (forget(services, key, keeps), *asking(False)), [visitor, kept], [shown, *buttons], **PRIVATE
+    for button, asks, next_one in ((clear, True, keep), (keep, False, clear)):
+        focus = f"() => window.unfake.focus('#{next_one.elem_id}')"
+        button.click(partial(tab.asking, asks), None, buttons, show_progress="hidden", **PRIVATE).then(
+            None, js=focus, **PRIVATE
+        )
+    sure.click(partial(forget, tab, services), [visitor, kept], [shown, *buttons], **PRIVATE).then(
+        None, js="() => window.unfake.settle('#history')", **PRIVATE
     )
-    return HistoryTab(shown)
+    return tab
 
 
 def table(entries: Sequence[HistoryEntry], keep_days: float, kept: bool = True) -> str:
@@ -56,18 +68,23 @@ def table(entries: Sequence[HistoryEntry], keep_days: float, kept: bool = True) 
     return render("history", entries=entries, kept=how_long, table="\ufeff" + history_csv(list(entries)))
 
 
-def show(services: Services, visitor: str, kept: bool = True) -> str:
-    """The visitor's history as HTML."""
+def show(tab: HistoryTab, services: Services, visitor: str, kept: bool = True) -> Updates:
+    """Updates with the visitor's history, which can be cleared where there is one."""
     try:
-        return table(services.history(visitor), services.store.keep_days, kept)
+        entries = services.history(visitor)
     except UnfakeError as error:
-        return message("The history cannot be read", str(error), error=True)
+        again = "?tab=history", "Try again"
+        failed = message("The history cannot be read", str(error), again, error=True)
+        return tab.asking(False) | {tab.table: failed}
+    offered = {} if entries else {tab.clear: gr.Button(visible=False)}
+    return tab.asking(False) | offered | {tab.table: table(entries, services.store.keep_days, kept)}
 
 
-def forget(services: Services, visitor: str, kept: bool = True) -> str:
-    """Clear the visitor's history, and show that it is empty."""
+def forget(tab: HistoryTab, services: Services, visitor: str, kept: bool = True) -> Updates:
+    """Clear the visitor's history; updates that show that it is empty."""
     try:
         services.forget(visitor)
     except UnfakeError as error:
-        return message("The history was not cleared", str(error), error=True)
-    return show(services, visitor, kept)
+        again = "?tab=history", "Back to the history"
+        return tab.asking(False) | {tab.table: message("The history was not cleared", str(error), again, error=True)}
+    return show(tab, services, visitor, kept)

@@ -60,7 +60,7 @@ def _ask(turn: int) -> str:
 
 def build(services: Services) -> HomeTab:
     """Lay the tab out and connect it."""
-    gr.HTML(render("home"), elem_id="home")
+    gr.HTML(render("home", samples=services.catalog.name == "samples"), elem_id="home")
     turn = gr.State(0)
     picked = gr.Textbox(visible=False)  # stands for what was clicked
     try:

@@ -25,11 +25,14 @@ def _keep(among: OrderedDict[str, T], name: str, value: T, most: int) -> None:
 class Known(Mapping[str, Check]):
     """Checks by the photo's id, the latest `MOST` of them. One for each open page; handlers add to it in place.
 
-    ``gallery``: what the gallery shows now; a scan of anything else has nothing more to do.
+    ``gallery``: what the gallery shows now; a scan of anything else has nothing more to do. ``own``: the answer on the
+    last files that were brought. ``asked``: an address is what the Classify tab answers now, and no file.
     """
 
     def __init__(self) -> None:
         self.gallery: object = None
+        self.own: Answer | None = None
+        self.asked = False
         self._checks: OrderedDict[str, Check] = OrderedDict()
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._cards: OrderedDict[str, str] = OrderedDict()
@@ -52,6 +55,11 @@ class Known(Mapping[str, Check]):
         answer = self._answers.get(address) or examine()
         if answer[1] is not None:
             _keep(self._answers, address, answer, MOST_ANSWERS)
+        return answer
+
+    def brought(self, answer: Answer) -> Answer:
+        """Keep the answer on files that were brought, which is shown now."""
+        self.own, self.asked = answer, False
         return answer
 
     def __getitem__(self, photo_id: str) -> Check:

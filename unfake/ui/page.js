@@ -2,15 +2,16 @@
 window.unfake = (() => {
   const [LIMIT, TOGETHER, FILES] = ['limit', 'together', 'files'] // bytes of a file, of all at once, and how many
     .map((name) => Number(document.currentScript?.dataset[name]) || Infinity);
-  const KEY = 'unfake-key', THUMBS = 'unfake-thumbs', MOST_THUMBS = 100, THUMB = 96; // px
+  const KEY = 'unfake-key', THUMBS = 'unfake-thumbs', LAST = 'unfake-last', MOST_THUMBS = 100, THUMB = 96; // px
   const scrolls = {}, chosen = {}; // of each place: how far down it was, and the photo that led away from it
-  const last = {search: '?tab=search', details: '?tab=details'};
+  const last = {search: '?tab=search', details: '?tab=details', classify: '?tab=classify'};
+  const unseen = new Set(); // tabs whose last place is known from before this page was loaded, and is not shown yet
   const $ = (selector) => document.querySelector(selector);
   const seen = (element) => element && element.offsetParent !== null;
 
   // Storage that may not be there: in a frame of another site reading it raises an error.
-  const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
-  const keep = (name, value) => { try { localStorage.setItem(name, value); return true; } catch { return false; } };
+  const kept = (name, where = 'localStorage') => { try { return window[where].getItem(name); } catch { return null; } };
+  const keep = (name, value, where = 'localStorage') => { try { window[where].setItem(name, value); return true; } catch { return false; } };
 
   // The visitor's own key, and whether the browser can keep it.
   function key() {
@@ -27,7 +28,7 @@ window.unfake = (() => {
     const given = new URLSearchParams(search);
     if (given.get('photo')) return 'details';
     if (given.has('q')) return 'search';
-    if (given.get('address')) return 'classify';
+    if (given.has('address')) return 'classify';
     return given.get('tab') || 'home';
   }
   function push(href) {
@@ -37,25 +38,54 @@ window.unfake = (() => {
   }
   function note() {
     const tab = tabOf(where());
-    if (tab in last && !where().startsWith('?tab=')) last[tab] = where();
+    if (!(tab in last) || where().startsWith('?tab=')) return;
+    last[tab] = where();
+    unseen.delete(tab);
+    keep(LAST, JSON.stringify({search: last.search, details: last.details}), 'sessionStorage');
   }
+  // The last search and the last photo of this tab of the browser outlive a reload.
+  function recall() {
+    let found = {};
+    try { found = JSON.parse(kept(LAST, 'sessionStorage')) || {}; } catch { return; } // begun anew
+    for (const tab of ['search', 'details']) {
+      if (tabOf(String(found[tab])) !== tab || found[tab].startsWith('?tab=')) continue;
+      last[tab] = found[tab];
+      unseen.add(tab);
+    }
+  }
+  recall();
+  note();
   let trigger = () => {}, again = null;
   function arrive() { again = null; note(); trigger(); }
   function go(href) { push(href); delete scrolls[href]; arrive(); }
+  function to(tab) { go(last[tab]); }
   function search(words, shape, colour, order) {
     const given = new URLSearchParams({q: words || ''});
     for (const [name, value] of Object.entries({shape, colour, order})) if (value) given.set(name, value);
     go('?' + given);
     return [words, shape, colour, order];
   }
-  function address(given) { go(given.trim() ? '?' + new URLSearchParams({address: given.trim()}) : '?tab=classify'); return [given]; }
+  function address(given) { refusing = null; go('?' + new URLSearchParams({address: given.trim()})); return [given]; }
+  // A file was brought: what is answered now is no address any more.
+  function own() {
+    last.classify = '?tab=classify';
+    if (tabOf(where()) === 'classify') push(last.classify);
+    const field = $('#address textarea, #address input');
+    if (!field?.value) return;
+    field.value = '';
+    field.dispatchEvent(new Event('input', {bubbles: true}));
+  }
   // A tab that was chosen by hand stands in the address as well, with what is open on it. Gradio tells of others alike.
   let byHand = false;
   for (const kind of ['click', 'keydown']) {
     document.addEventListener(kind, (event) => { if (event.target.closest?.('[role=tab], .overflow-dropdown')) byHand = true; }, true);
   }
   function at(tab) {
-    if (byHand && tabOf(where()) !== tab) push(last[tab] || (tab === 'home' ? '?' : '?tab=' + tab));
+    if (byHand && tabOf(where()) !== tab) {
+      const known = unseen.has(tab);
+      push(last[tab] || (tab === 'home' ? '?' : '?tab=' + tab));
+      if (known) arrive();
+    }
     byHand = false;
   }
 
@@ -78,21 +108,27 @@ window.unfake = (() => {
       thumbs();
       fill();
       const within = $(selector || '#place-' + name);
-      const headings = within ? [...within.querySelectorAll('[data-heading], h2[tabindex], h3[tabindex], [role=alert]')] : [];
+      const headings = within ? [...within.querySelectorAll('[data-heading], h2[tabindex], h3[tabindex], [role=alert], .uf-empty')] : [];
       const left = back !== undefined && name === 'search' && $(`#gallery [data-photo="${CSS.escape(chosen[where()] || '')}"]`);
       const first = (kind) => headings.find((each) => seen(each) && each.matches(kind));
-      const heading = first('[data-heading]') || first('h2, h3') || first('*');
+      const answered = selector || !/^\?(tab=|$)/.test(where()); // and not just a tab, whose title comes first
+      const heading = first('.uf-error') || first('[data-heading]') || (answered && first('.uf-empty')) || first('h2, h3') || first('*');
       if (back !== undefined) window.scrollTo(0, back);
       if (!heading) return;
-      if (!heading.hasAttribute('tabindex')) heading.setAttribute('tabindex', '-1');
-      (left || heading).focus({preventScroll: true}); // back where one was, or at what is new
+      focus(left || heading); // back where one was, or at what is new
       const behavior = still() ? 'auto' : 'smooth';
       if (within.id === 'question') $('#anyway')?.scrollIntoView({behavior, block: 'end'});
       else if (selector) (heading.closest('article, section, .uf') || heading).scrollIntoView({behavior, block: 'nearest'});
       else if (back === undefined) window.scrollTo(0, 0);
-      document.title = name === 'home' ? 'UnFake' : heading.textContent.trim().slice(0, 80) + ' · UnFake';
+      document.title = name === 'home' ? 'UnFake' : (heading.querySelector('b') || heading).textContent.trim().slice(0, 80) + ' · UnFake';
     };
     requestAnimationFrame(() => requestAnimationFrame(then));
+  }
+  function focus(element) {
+    const found = typeof element === 'string' ? $(element) : element;
+    if (!found) return;
+    if (!found.matches('a, button, input, [tabindex]')) found.setAttribute('tabindex', '-1');
+    found.focus({preventScroll: true});
   }
   const still = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
@@ -166,43 +202,99 @@ window.unfake = (() => {
     const size = files.reduce((sum, file) => sum + file.size, 0);
     return size > TOGETHER ? `These files are too large together: the limit is ${megabytes(TOGETHER)}.` : '';
   }
+  let refusing = null;
+  function refuse() {
+    ($('#verdict .prose') || $('#verdict')).replaceChildren(refusing);
+    focus(refusing);
+    refusing.scrollIntoView({behavior: still() ? 'auto' : 'smooth', block: 'nearest'});
+  }
+  // The answer on what was brought is there; where files were refused since, it comes too late.
+  function answered() { refusing ? refuse() : settle('#verdict'); }
   function refused(files) {
     const why = refusal([...files]);
+    refusing = null;
     if (!why) return false;
+    waiting = null;
     const said = document.createElement('div'), title = document.createElement('b');
     said.className = 'uf uf-empty uf-error';
     said.setAttribute('role', 'alert');
     title.textContent = 'Not classified';
     said.append(title, why);
-    ($('#verdict .prose') || $('#verdict')).replaceChildren(said);
+    refusing = said;
+    own();
+    refuse();
     return true;
   }
-  for (const [kind, given] of [['change', (event) => event.target.files], ['drop', (event) => event.dataTransfer?.files]]) {
-    document.addEventListener(kind, (event) => {
-      if (!event.target.closest?.('#picture') || !given(event)?.length || !refused(given(event))) return;
-      event.preventDefault();
-      event.stopImmediatePropagation();
-    }, true);
+  // Gradio's field would mix up files that come while it still sends others, so it gets the latest ones once those are
+  // handed on: see `taken`, or where they cannot be sent, a while after its zone is there again.
+  const zone = () => $('#picture [aria-dropeffect]'), GIVEN_UP = 2000; // ms
+  let sending = null, waiting = null;
+  function send(old) {
+    const sent = sending = {};
+    once(() => !old.isConnected, () => once(zone, () => setTimeout(() => { if (sending === sent) taken(); }, GIVEN_UP)));
   }
-  document.addEventListener('paste', (event) => {
-    const files = event.clipboardData?.files, input = $('#picture input[type=file]');
-    if (!files?.length || !input || !seen($('#picture'))) return;
+  function taken() {
+    sending = null;
+    if (waiting) bring(waiting);
+  }
+  function bring(files) {
+    waiting = files;
+    if (sending) return;
+    once(zone, () => {
+      const input = $('#picture input[type=file]'), transfer = new DataTransfer();
+      if (waiting !== files || sending || !input) return;
+      for (const file of files) transfer.items.add(file);
+      waiting = null;
+      input.files = transfer.files;
+      input.dispatchEvent(new Event('change', {bubbles: true}));
+    });
+  }
+  function guard(event, files) {
+    if (!files.length) return;
+    const old = zone(), usable = old && event.target.isConnected && !sending;
+    if (!refused(files)) {
+      if (usable) { send(old); return; }
+      bring(files);
+    }
     event.preventDefault();
-    const transfer = new DataTransfer();
-    for (const file of files) transfer.items.add(file);
-    input.files = transfer.files;
-    input.dispatchEvent(new Event('change', {bubbles: true}));
+    event.stopImmediatePropagation();
+  }
+  document.addEventListener('drop', (event) => {
+    if (event.target.closest?.('#picture')) guard(event, [...event.dataTransfer?.files || []]);
+  }, true);
+  // Gradio makes its input anew now and then, and what is chosen with an old one counts as well.
+  const guarded = new WeakSet();
+  new MutationObserver(() => {
+    const input = $('#picture input[type=file]');
+    if (!input || guarded.has(input)) return;
+    guarded.add(input);
+    input.addEventListener('change', (event) => guard(event, [...input.files]), true);
+  }).observe(document, {childList: true, subtree: true});
+  document.addEventListener('paste', (event) => {
+    const files = event.clipboardData?.files;
+    if (!files?.length || !seen($('#picture'))) return;
+    event.preventDefault();
+    if (!refused(files)) bring([...files]);
   });
 
   document.addEventListener('click', (event) => {
     const sorter = event.target.closest?.('.uf-sortable th button');
     if (sorter) sort(sorter.closest('th'));
+    const field = event.target.closest?.('a[href="#picture"]'), picked = event.target.closest?.('#game [data-pick]');
+    if (field) { event.preventDefault(); zone()?.click(); }
+    if (picked) once(() => !picked.isConnected, () => focus($('#game [role=status]') || $('#game h3')));
     const link = event.target.closest?.('a[data-go]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab or window, as the visitor wants
     event.preventDefault();
     if (link.dataset.photo) chosen[where()] = link.dataset.photo;
     go(last[link.dataset.go] || link.getAttribute('href'));
   });
+  // Once something holds of what is drawn, on to what follows from it.
+  function once(holds, then) {
+    if (holds()) { then(); return; }
+    const watching = new MutationObserver(() => { if (holds()) { watching.disconnect(); then(); } });
+    watching.observe(document.body, {childList: true, subtree: true});
+  }
   function sort(head) {
     const column = head.cellIndex, body = head.closest('table').tBodies[0], up = head.ariaSort !== 'ascending';
     for (const other of head.parentElement.cells) if (other.ariaSort) other.ariaSort = 'none';
@@ -225,5 +317,5 @@ window.unfake = (() => {
   });
   window.addEventListener('popstate', arrive);
   history.scrollRestoration = 'manual';
-  return {key, where, go, search, address, at, settle, settled, thumbs, fill, more, download, ready: (call) => { trigger = call; }};
+  return {key, where, go, to, search, address, own, at, focus, answered, taken, settle, settled, thumbs, fill, more, download, ready: (call) => { trigger = call; }};
 })();

@@ -311,3 +311,23 @@ def test_the_command_measures_anew_and_keeps_what_the_files_alone_tell(
     assert after.config.thresholds != before.config.thresholds
     assert after.metrics()["sources"].keys() == {"one", "two", "reals"}
     assert after.metrics()["header_auc"] == before.metrics()["header_auc"] != {}
+
+
+def test_the_thresholds_hold_for_all_deliveries_and_not_for_a_web_sites_alone(measured: list[Prediction]) -> None:
+    # given real pictures that read more like fakes once they are small
+    web = [p for p in measured if p.delivery == "web"]
+    small = [p if p.fake else replace(p, margin=p.margin + 1.5, margin_again=p.margin + 1.5) for p in web]
+    small = [replace(p, delivery="thumb") for p in small]
+    alone = calibrate.settle(measured, PROTOCOL, 0.0)
+    calibration, limits = calibrate.settle([*measured, *small], PROTOCOL, 0.0)
+    # then fewer of them are called generated than by thresholds that never saw small ones
+    by = [
+        (calibrate.judge([p for p in small if not p.fake], *each).label == Label.LIKELY_FAKE).mean()
+        for each in (alone, (calibration, limits))
+    ]
+    assert by[1] < 0.8 * by[0]
+    # and what was asked for holds at a web site's delivery as well, however few are called generated elsewhere
+    low = [replace(p, delivery="thumb", margin=p.margin - 3, margin_again=p.margin - 3) for p in web if not p.fake]
+    found = calibrate.settle([*measured, *low * 5], PROTOCOL, 0.0)
+    judged = calibrate.judge(web, *found)
+    assert (judged.label[~judged.fake] == Label.LIKELY_FAKE).mean() <= 0.025
