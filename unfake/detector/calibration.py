@@ -63,7 +63,7 @@ class Thresholds:
 
     ``widening``: how many times the disagreement between views the band between the two grows to each side.
     ``reencoding``: whether a label also has to stand after `decision.reencode`. ``shift``: how far another file format
-        """Raise ValueError unless 0 <= likely_real < likely_fake <= 1 and neither widening nor shift is negative."""
+    moves the calibrated logit of every second picture; 0 where that was not measured. ``portrait``: for a picture that
     a face fills (`unfake.detector.portrait`), where it has its own.
     """
 

@@ -219,6 +219,7 @@ def test_the_widening_that_decides_most_is_taken() -> None:
         "fake_called_fake": 0.9,
         "fake_called_real": 0.0,
         "decided": 0.9,
+        "portraits_and_cameras_called_fake": 0.0,
     }
     assert tried[str(best)]["decided"] == max(each["decided"] for each in tried.values())
 
@@ -242,6 +243,19 @@ def test_a_widening_that_decides_more_with_too_many_errors_is_not_taken(label: s
     assert tried["0.0"][wrong] == 0.2
     assert tried[str(best)][wrong] == 0
     assert tried["0.0"]["decided"] == 1 > tried[str(best)]["decided"]
+
+
+def test_a_widening_that_accuses_more_real_portraits_is_not_taken() -> None:
+    # given one that decides as many as the others, but of whose portraits some are called fake
+    found = [
+        *(r for network in ("net-a", "net-b") for r in readings(network, "real", 40, -2.0, 0.05)),
+        *(r for network in ("net-a", "net-b") for r in readings(network, "fake", 40, 2.0, 0.05)),
+    ]
+    portraits = [replace(p, source="reals", margin=3.0, margin_again=3.0, error=2.0) for p in found if not p.fake]
+    best, tried = calibrate.choose_widening([*found, *portraits[:20]], replace(PROTOCOL, calibrated_on=["one", "two"]))
+    assert tried["0.0"]["portraits_and_cameras_called_fake"] > calibrate.MOST_OF_A_GROUP
+    assert tried["0.0"]["decided"] == tried[str(best)]["decided"] == 1
+    assert tried[str(best)]["portraits_and_cameras_called_fake"] == 0
 
 
 def test_where_no_widening_keeps_errors_down_the_one_with_fewest_false_alarms_is_taken() -> None:
