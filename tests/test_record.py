@@ -192,7 +192,7 @@ def test_the_json_holds_picture_credit_verdict_reasons_evidence_checkpoint_and_d
             "revision": "0123456789ab",
             "runtime": "openvino 2026.1 cpu f32",
             "views": 12,
-            "thresholds": {"likely_real": 0.12, "likely_fake": 0.9, "widening": 0.0, "reencoding": True},
+            "thresholds": {"likely_real": 0.12, "likely_fake": 0.9, "widening": 0.0, "reencoding": True, "shift": 0.0},
             "figures": list(FIGURES),
         },
         "note": NOTES[Ground.PIXELS],
