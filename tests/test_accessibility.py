@@ -75,6 +75,7 @@ def test_no_tab_has_a_fault(page: Page) -> None:
     page.locator("#check-address").click()
     expect(page.locator("#verdict .uf-error")).to_be_visible()
     assert faults(page) == [], "an error"
+    expect(page.get_by_role("button", name="The report as JSON")).to_be_hidden()  # there is none to open
     page.locator("#picture input[type=file]").set_input_files(SAMPLES / "espresso.jpg")
     expect(page.locator("#verdict .uf-verdict")).to_be_visible()
     assert faults(page) == [], "an answer"

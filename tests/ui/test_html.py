@@ -20,7 +20,7 @@ from unfake.report import HEADLINES, PictureFacts, Report, percent
 from unfake.services import Answer, Check, Download, Examination
 from unfake.store import HistoryEntry
 from unfake.ui import batch, cards, grid, history, overlay
-from unfake.ui.template import message
+from unfake.ui.template import BADGES, message
 
 HOSTILE = '"><img src=x onerror=alert(1)><b>'
 PIXELS = np.zeros((80, 100, 3), dtype=np.uint8)
@@ -92,15 +92,19 @@ def test_every_label_has_its_words(label: Label, headline: str) -> None:
     markup = cards.verdict(examination(label, probability).report, SampleCatalog())
     assert headline in markup
     assert f'data-label="{label.value}"' in markup
+    # and the badge and the summary of a scan use the words of the card
+    words = next(word for each, word in grid.WORDS if each is label)
+    if label in {Label.LIKELY_REAL, Label.INCONCLUSIVE}:
+        assert BADGES[label] == words == headline.lower()
     assert ("uf-scale" in markup) == (label is Label.INCONCLUSIVE)  # 50 % lies in no other label's zone
 
 
-def test_no_needle_in_the_zone_of_another_verdict_and_no_number_beside_unsure() -> None:
+def test_no_needle_in_the_zone_of_another_verdict_and_no_number_beside_inconclusive() -> None:
     markup = cards.verdict(examination(Label.INCONCLUSIVE, 0.95).report, SampleCatalog())
     assert "uf-scale" not in markup
     assert "95 %" not in markup
     assert "uf-scale" in cards.verdict(examination(Label.LIKELY_FAKE, 0.95).report, SampleCatalog())
-    assert "unsure" in badge(Label.INCONCLUSIVE, 0.95)
+    assert "inconclusive" in badge(Label.INCONCLUSIVE, 0.95)
     assert "95 %" not in badge(Label.INCONCLUSIVE, 0.95)
     assert "likely AI · 95 %" in badge(Label.LIKELY_FAKE, 0.95)
 

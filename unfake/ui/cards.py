@@ -98,9 +98,10 @@ def verdict(
     if record:
         reports.insert(0, ("one page to print", "text/html", f"{stem}.html", record.to_html()))
     size = report.picture.width, report.picture.height
-    boxes = None
+    boxes, looked = None, overlay.heat_told(report.heatmap) if report.heatmap else ""
     if thresholds and report.regions and not report.heatmap:
         boxes = overlay.boxes(size, report.regions, thresholds)
+        looked = overlay.parts_told(report.regions, thresholds)
     return render(
         "verdict",
         report=report,
@@ -110,6 +111,7 @@ def verdict(
         scale=scale,
         heat=overlay.heat(report.heatmap) if report.heatmap else None,
         boxes=boxes,
+        looked=looked,
         ground=GROUNDS[report.ground],
         advice=ADVICE[report.label],
         note=NOTES[report.ground],

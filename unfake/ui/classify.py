@@ -138,7 +138,7 @@ def build(services: Services, visitor: gr.State, known: gr.State) -> ClassifyTab
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-batch")
             verdict = gr.HTML(EMPTY, elem_id="verdict", min_height=200)
             look = closer.build("own")
-            with gr.Accordion("The report as JSON", open=False):
+            with gr.Accordion("The report as JSON", open=False, visible=False) as fold:
                 report = gr.JSON(show_label=False, elem_id="report")
 
     uploaded = gr.State(None)  # path of the last single upload, which Gradio deletes within the hour
@@ -200,5 +200,8 @@ def build(services: Services, visitor: gr.State, known: gr.State) -> ClassifyTab
     asked = [check.click, address.submit]
     gr.on(asked, lambda: RESTED, None, stop, cancels=[given, photographed], show_progress="hidden", **PRIVATE)
     gr.on(asked, None, address, js=GO, **PRIVATE)
+    report.change(
+        lambda found: gr.update(visible=found is not None), report, fold, show_progress="hidden", **PRIVATE
+    )
     closer.connect(look, services, report, uploaded, offered, partial(again, services.settings.limits))
     return ClassifyTab(picture, camera, address, verdict, report)

@@ -20,7 +20,7 @@ WORDS = (
     (Label.LIKELY_FAKE, "likely AI"),
     (Label.DECLARED_AI, "AI by their own word"),
     (Label.DECLARED_AI_EDIT, "edited with AI by their own word"),
-    (Label.INCONCLUSIVE, "unsure"),
+    (Label.INCONCLUSIVE, "inconclusive"),
     (Label.LIKELY_REAL, "likely real"),
     (Label.DECLARED_CAMERA, "signed by a camera"),
     (Label.NOT_APPLICABLE, "without a verdict"),

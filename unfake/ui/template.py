@@ -12,8 +12,8 @@ from unfake.detector.calibration import Label
 from unfake.pages import data_uri, environment
 
 BADGES = {
-    Label.LIKELY_REAL: "real",
-    Label.INCONCLUSIVE: "unsure",
+    Label.LIKELY_REAL: "likely real",
+    Label.INCONCLUSIVE: "inconclusive",
     Label.LIKELY_FAKE: "likely AI",
     Label.NOT_APPLICABLE: "no verdict",
     Label.DECLARED_AI: "AI, by its own word",
