@@ -206,7 +206,7 @@ def test_the_summary_counts_the_copies_that_differ() -> None:
         return closer._summary(Stability("ab", "net", tuple(CopyVerdict("a", "b", each, 0.5, "c") for each in labels)))
 
     real, unsure, none = Label.LIKELY_REAL, Label.INCONCLUSIVE, Label.NOT_APPLICABLE
-    assert said(real, real, real, real) == "All 4 get the same answer: real."
+    assert said(real, real, real, real) == "All 4 get the same answer: likely real."
     assert said(real, real, real, unsure).startswith("1 of the 3 copies gets another answer")
     assert said(real, unsure, real, unsure).startswith("2 of the 3 copies get another answer")
     assert said(none, none, none, none) == "Neither the picture nor its copies can be judged."

@@ -28,6 +28,7 @@ SETTLE = "() => window.unfake.answered()"
 # the field later would take the next one along.
 TAKE = "(given) => { window.unfake.own(); return [given, null]; }"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+FOLD = "(report) => ({__type__: 'update', visible: Boolean(report)})"  # no empty report to open
 RUNNING, RESTED = gr.update(visible=True), gr.update(visible=False)  # "Stop", with a batch and without
 GO = "(address) => window.unfake.address(address)"
 
@@ -200,8 +201,6 @@ def build(services: Services, visitor: gr.State, known: gr.State) -> ClassifyTab
     asked = [check.click, address.submit]
     gr.on(asked, lambda: RESTED, None, stop, cancels=[given, photographed], show_progress="hidden", **PRIVATE)
     gr.on(asked, None, address, js=GO, **PRIVATE)
-    report.change(
-        lambda found: gr.update(visible=found is not None), report, fold, show_progress="hidden", **PRIVATE
-    )
+    report.change(None, report, fold, js=FOLD, **PRIVATE)
     closer.connect(look, services, report, uploaded, offered, partial(again, services.settings.limits))
     return ClassifyTab(picture, camera, address, verdict, report)
