@@ -28,7 +28,7 @@ SETTLE = "() => window.unfake.answered()"
 # the field later would take the next one along.
 TAKE = "(given) => { window.unfake.own(); return [given, null]; }"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
-FOLD = "(report) => ({__type__: 'update', visible: Boolean(report)})"  # no empty report to open
+FOLD = "(report) => ({__type__: 'update', visible: Boolean(report)})"
 RUNNING, RESTED = gr.update(visible=True), gr.update(visible=False)  # "Stop", with a batch and without
 GO = "(address) => window.unfake.address(address)"
 
@@ -107,6 +107,14 @@ def _many(payloads: Sequence[dict[str, Any]]) -> bool:
     return len(payloads) > 1 or str(payloads[0].get("orig_name") or payloads[0]["path"]).lower().endswith(".zip")
 
 
+def folded_report() -> gr.JSON:
+    """The report as JSON, under a fold that is there only with a report to open."""
+    with gr.Accordion("The report as JSON", open=False, visible=False) as fold:
+        report = gr.JSON(show_label=False, elem_id="report")
+    report.change(None, report, fold, js=FOLD, **PRIVATE)
+    return report
+
+
 def build(services: Services, visitor: gr.State, known: gr.State) -> ClassifyTab:
     """Lay the tab out and connect it."""
     gr.HTML('<h2 class="uf uf-title" tabindex="-1">Check my own picture</h2>')
@@ -139,8 +147,7 @@ def build(services: Services, visitor: gr.State, known: gr.State) -> ClassifyTab
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-batch")
             verdict = gr.HTML(EMPTY, elem_id="verdict", min_height=200)
             look = closer.build("own")
-            with gr.Accordion("The report as JSON", open=False, visible=False) as fold:
-                report = gr.JSON(show_label=False, elem_id="report")
+            report = folded_report()
 
     uploaded = gr.State(None)  # path of the last single upload, which Gradio deletes within the hour
     brought = gr.File(file_count="multiple", visible=False)
@@ -201,6 +208,5 @@ def build(services: Services, visitor: gr.State, known: gr.State) -> ClassifyTab
     asked = [check.click, address.submit]
     gr.on(asked, lambda: RESTED, None, stop, cancels=[given, photographed], show_progress="hidden", **PRIVATE)
     gr.on(asked, None, address, js=GO, **PRIVATE)
-    report.change(None, report, fold, js=FOLD, **PRIVATE)
     closer.connect(look, services, report, uploaded, offered, partial(again, services.settings.limits))
     return ClassifyTab(picture, camera, address, verdict, report)
